@@ -1,0 +1,143 @@
+"""Events of scoring_svc: period states, confirmed scores, deductions, rankings, points regained."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from shared.contracts.registry import Event, event
+
+CellState = Literal["scored", "exempt", "not_scorable"]
+
+
+class PeriodEvent(Event):
+    """The state of an indicator set in a period after a step; `version` grows with every step."""
+
+    set_id: UUID
+    period: str
+    version: int
+    at: datetime
+    by: str
+
+
+@event("period.fenced.v1", producer="scoring_svc", readers=("submission_svc", "audit_svc"))
+class PeriodFenced(PeriodEvent):
+    """Collecting ended: `last_chunk` and `chunks` are submission_svc's answer to the fence."""
+
+    last_chunk: int
+    chunks: int
+
+
+@event("period.confirmed.v1", producer="scoring_svc", readers=("submission_svc", "indicator_svc", "audit_svc"))
+class PeriodConfirmed(PeriodEvent):
+    """Every cell is scored, exempt or not scorable, and the entries stand in the ledger."""
+
+    cells: int
+
+
+class CellScore(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One confirmed cell: full marks, score and loss in points as decimal text; version of the cell's score."""
+
+    indicator_id: UUID
+    unit_id: UUID
+    version: int
+    state: CellState
+    full_marks: str
+    score: str | None = None
+    loss: str = "0"
+
+
+@event("scores.confirmed.v1", producer="scoring_svc", readers=("audit_svc", "indicator_svc"))
+class ScoresConfirmed(Event):
+    """A chunk of confirmed cells of one period (up to 500)."""
+
+    set_id: UUID
+    period: str
+    cells: list[CellScore]
+
+
+class ClauseLoss(msgspec.Struct, frozen=True, kw_only=True):
+    """What one entry of the proof gave, in points as decimal text."""
+
+    clause: str
+    points: str
+
+
+class InputVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """The version of the fact that an input was read from."""
+
+    name: str
+    version: int
+
+
+class Deduction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The loss of one cell. loss "0" means lifted, with the reason; `timing` immediate: before confirmation."""
+
+    deduction_id: UUID
+    version: int
+    indicator_id: UUID
+    indicator_version: int
+    unit_id: UUID
+    period: str
+    full_marks: str
+    score: str
+    loss: str
+    clauses: list[ClauseLoss]
+    inputs: list[InputVersion]
+    responsible_unit_id: UUID
+    timing: Literal["immediate", "confirmed"]
+    reason: Literal["scored", "fact_amended", "ruling", "correction"] = "scored"
+    note: str = ""
+
+
+@event("indicator.deducted.v1", producer="scoring_svc", readers=("audit_svc",))
+class IndicatorDeducted(Event):
+    """One or up to 200 deductions. Applied by deduction_id and version."""
+
+    set_id: UUID
+    deductions: list[Deduction]
+
+
+@event("deductions.digested.v1", producer="scoring_svc", readers=("audit_svc",))
+class DeductionsDigested(Event):
+    """The other side of the reconciler: all deductions with a loss of one set and period.
+
+    `digest` is sha256 over the lines `deduction_id:version:loss` sorted by id.
+    """
+
+    set_id: UUID
+    period: str
+    version: int
+    count: int
+    digest: str
+
+
+class RankedUnit(msgspec.Struct, frozen=True, kw_only=True):
+    """A unit's place (competition ranking) and total in points as decimal text."""
+
+    unit_id: UUID
+    place: int
+    total: str
+
+
+@event("ranking.published.v1", producer="scoring_svc", readers=("indicator_svc", "audit_svc"))
+class RankingPublished(Event):
+    """A published, immutable ranking of a set over a period or span."""
+
+    set_id: UUID
+    period: str
+    version: int
+    units: list[RankedUnit]
+
+
+@event("points.regained.v1", producer="scoring_svc", readers=("audit_svc",))
+class PointsRegained(Event):
+    """Points won back: a bonus entry linked to the problem; the deduction itself stays in the ledger."""
+
+    entry_id: UUID
+    problem_id: UUID
+    deduction_id: UUID
+    unit_id: UUID
+    period: str
+    points: str
