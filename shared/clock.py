@@ -1,7 +1,7 @@
 """The business clock: what day it is for deadlines and periods, in Asia/Shanghai.
 
-The embedded default may set it (the demo lives through 2015) by appending to a journal that all services read; elsewhere
-it is real time and setting it is refused. Tokens, leases and the trail use real time, never this clock.
+The embedded default may set it (the demo lives through 2015) by appending to a journal that all services read;
+elsewhere it is real time and setting it is refused. Tokens, leases and the trail use real time, never this clock.
 """
 
 import json
@@ -14,7 +14,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 class ClockIsReal(RuntimeError):
-    """This installation runs on real time; its clock cannot be set."""
+    """The installation runs on real time; its clock cannot be set."""
 
 
 class Clock:

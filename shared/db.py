@@ -141,7 +141,12 @@ class UnitOfWork:
         """Note in the trail what this transaction does: verb, kind and id of the object, before and after."""
         self._trail.append(
             TrailEntry(
-                action=action, object_type=object_type, object_id=str(object_id), before=before, after=after, outcome=outcome
+                action=action,
+                object_type=object_type,
+                object_id=str(object_id),
+                before=before,
+                after=after,
+                outcome=outcome,
             )
         )
 

@@ -17,7 +17,7 @@ class Detail:
     text: str = ""
 
 
-class Refused(Exception):  # noqa: N818 - a refusal is an answer, not a fault of the program
+class Refused(Exception):
     """A request or event that breaks a rule. Subclasses give `code`, `status`, `zh` and `en`.
 
     The texts are formatted with the keyword arguments, which are also members of the problem document.

@@ -17,11 +17,15 @@ _FORM = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})\Z")
 _traceparent: ContextVar[str] = ContextVar("traceparent", default="")
 
 REQUESTS = Histogram(
-    "liandong_request_seconds", "Time to answer", ["service", "method", "route", "status"],
+    "liandong_request_seconds",
+    "Time to answer",
+    ["service", "method", "route", "status"],
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 HANDLED = Counter("liandong_events_handled_total", "Events by outcome", ["service", "type", "outcome"])
-HANDLING = Histogram("liandong_event_seconds", "Time from the event's recording to the handler's commit", ["service", "type"])
+HANDLING = Histogram(
+    "liandong_event_seconds", "Time from the event's recording to the handler's commit", ["service", "type"]
+)
 OUTBOX_AGE = Gauge("liandong_outbox_age_seconds", "Age of the oldest event not yet sent", ["service"])
 CONSUMER_LAG = Gauge("liandong_consumer_lag", "Events not yet acknowledged", ["service", "stream"])
 DEAD_LETTERS = Gauge("liandong_dead_letters", "Dead letters not yet replayed", ["service"])

@@ -7,7 +7,7 @@ from shared.contracts.registry import Event, event
 
 
 @event("finding.confirmed.v1", producer="audit_svc", readers=("submission_svc",))
-class FindingConfirmed(Event):
+class FindingConfirmed(Event, frozen=True, kw_only=True):
     """The confirmed findings of one problem type in a unit and period: a fact of the monthly indicators.
 
     `count` is the whole count now, not an increment; `version` grows with each confirmation or withdrawal.
@@ -24,7 +24,7 @@ class FindingConfirmed(Event):
 
 
 @event("makeup.verified.v1", producer="audit_svc", readers=("scoring_svc",))
-class MakeupVerified(Event):
+class MakeupVerified(Event, frozen=True, kw_only=True):
     """The cure of a problem is verified, so points may be won back: `points` as decimal text, at most the loss."""
 
     problem_id: UUID

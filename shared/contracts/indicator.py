@@ -35,7 +35,7 @@ class UnitSpan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @event("unit.changed.v1", producer="indicator_svc", readers=_ALL_OTHERS)
-class UnitChanged(Event):
+class UnitChanged(Event, frozen=True, kw_only=True):
     """A unit (单位) with its whole timeline as now known."""
 
     unit_id: UUID
@@ -44,7 +44,7 @@ class UnitChanged(Event):
 
 
 @event("person.changed.v1", producer="indicator_svc", readers=_ALL_OTHERS)
-class PersonChanged(Event):
+class PersonChanged(Event, frozen=True, kw_only=True):
     """A person, the unit where they serve and the name of their post."""
 
     person_id: UUID
@@ -56,7 +56,7 @@ class PersonChanged(Event):
 
 
 @event("appointment.changed.v1", producer="indicator_svc", readers=_ALL_OTHERS)
-class AppointmentChanged(Event):
+class AppointmentChanged(Event, frozen=True, kw_only=True):
     """A role held by a subject (a person's id or a client's id) over a unit; `effective_to` exclusive.
 
     A revoked appointment has `revoked_at`; it ends at once, whatever the dates say.
@@ -83,7 +83,7 @@ class CalendarDay(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @event("calendar.published.v1", producer="indicator_svc", readers=_ALL_OTHERS)
-class CalendarPublished(Event):
+class CalendarPublished(Event, frozen=True, kw_only=True):
     """The working-day calendar of one year; a year that was never published is unknown, not Monday to Friday."""
 
     year: int
@@ -92,7 +92,7 @@ class CalendarPublished(Event):
 
 
 @event("metric.changed.v1", producer="indicator_svc", readers=("submission_svc", "scoring_svc"))
-class MetricChanged(Event):
+class MetricChanged(Event, frozen=True, kw_only=True):
     """A metric: what is collected. `type`, `unit` and `allowed` as the inputs of the rule language.
 
     `fields` describes the records of a metric of type records, in the same words; `supplied_by` names the
@@ -123,7 +123,7 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 @event("indicator.published.v1", producer="indicator_svc", readers=_ALL_OTHERS)
-class IndicatorPublished(Event):
+class IndicatorPublished(Event, frozen=True, kw_only=True):
     """One published indicator card, whole. Points are decimal text; deadlines count working days after the period."""
 
     indicator_id: UUID
@@ -153,7 +153,7 @@ class IndicatorPublished(Event):
 
 
 @event("indicator_set.published.v1", producer="indicator_svc", readers=_ALL_OTHERS)
-class IndicatorSetPublished(Event):
+class IndicatorSetPublished(Event, frozen=True, kw_only=True):
     """A published indicator set: how many cards it has and a hash over them, so a reader knows it has all.
 
     `cards_hash` is sha256 over the lines `indicator_id:version` sorted by id. `outside_total`: the set's

@@ -11,7 +11,7 @@ from shared.contracts.registry import Event, event
 CellState = Literal["scored", "exempt", "not_scorable"]
 
 
-class PeriodEvent(Event):
+class PeriodEvent(Event, frozen=True, kw_only=True):
     """The state of an indicator set in a period after a step; `version` grows with every step."""
 
     set_id: UUID
@@ -22,7 +22,7 @@ class PeriodEvent(Event):
 
 
 @event("period.fenced.v1", producer="scoring_svc", readers=("submission_svc", "audit_svc"))
-class PeriodFenced(PeriodEvent):
+class PeriodFenced(PeriodEvent, frozen=True, kw_only=True):
     """Collecting ended: `last_chunk` and `chunks` are submission_svc's answer to the fence."""
 
     last_chunk: int
@@ -30,7 +30,7 @@ class PeriodFenced(PeriodEvent):
 
 
 @event("period.confirmed.v1", producer="scoring_svc", readers=("submission_svc", "indicator_svc", "audit_svc"))
-class PeriodConfirmed(PeriodEvent):
+class PeriodConfirmed(PeriodEvent, frozen=True, kw_only=True):
     """Every cell is scored, exempt or not scorable, and the entries stand in the ledger."""
 
     cells: int
@@ -49,7 +49,7 @@ class CellScore(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 @event("scores.confirmed.v1", producer="scoring_svc", readers=("audit_svc", "indicator_svc"))
-class ScoresConfirmed(Event):
+class ScoresConfirmed(Event, frozen=True, kw_only=True):
     """A chunk of confirmed cells of one period (up to 500)."""
 
     set_id: UUID
@@ -92,7 +92,7 @@ class Deduction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 @event("indicator.deducted.v1", producer="scoring_svc", readers=("audit_svc",))
-class IndicatorDeducted(Event):
+class IndicatorDeducted(Event, frozen=True, kw_only=True):
     """One or up to 200 deductions. Applied by deduction_id and version."""
 
     set_id: UUID
@@ -100,7 +100,7 @@ class IndicatorDeducted(Event):
 
 
 @event("deductions.digested.v1", producer="scoring_svc", readers=("audit_svc",))
-class DeductionsDigested(Event):
+class DeductionsDigested(Event, frozen=True, kw_only=True):
     """The other side of the reconciler: all deductions with a loss of one set and period.
 
     `digest` is sha256 over the lines `deduction_id:version:loss` sorted by id.
@@ -122,7 +122,7 @@ class RankedUnit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @event("ranking.published.v1", producer="scoring_svc", readers=("indicator_svc", "audit_svc"))
-class RankingPublished(Event):
+class RankingPublished(Event, frozen=True, kw_only=True):
     """A published, immutable ranking of a set over a period or span."""
 
     set_id: UUID
@@ -132,7 +132,7 @@ class RankingPublished(Event):
 
 
 @event("points.regained.v1", producer="scoring_svc", readers=("audit_svc",))
-class PointsRegained(Event):
+class PointsRegained(Event, frozen=True, kw_only=True):
     """Points won back: a bonus entry linked to the problem; the deduction itself stays in the ledger."""
 
     entry_id: UUID

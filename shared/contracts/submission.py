@@ -33,7 +33,7 @@ class Amendment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @event("facts.recorded.v1", producer="submission_svc", readers=("scoring_svc",))
-class FactsRecorded(Event):
+class FactsRecorded(Event, frozen=True, kw_only=True):
     """A chunk of facts of one period, written in one transaction.
 
     `chunk_no` grows within submission_svc: after a fence all chunks of the period written before it have a number
@@ -48,7 +48,7 @@ class FactsRecorded(Event):
 
 
 @event("burden.reported.v1", producer="submission_svc", readers=("indicator_svc",))
-class BurdenReported(Event):
+class BurdenReported(Event, frozen=True, kw_only=True):
     """How many indicators of a set the systems carry, out of all; the lists stand in submission_svc."""
 
     set_id: UUID

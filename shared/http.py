@@ -1,0 +1,386 @@
+"""HTTP as every service speaks it: one request = one transaction, problem documents, idempotency keys, entity tags.
+
+A route on `TransactionalRoute` names its permission in its signature, or the program does not start:
+
+    @router.post("/v1/things", status_code=201)
+    async def add_thing(body: ThingIn, actor: Annotated[Actor, permits("things.write")], uow: Uow) -> ThingOut: ...
+"""
+
+import base64
+import binascii
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Annotated, Any, TypeVar, get_args, get_type_hints
+
+import asyncpg
+import msgspec
+from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.auth import Actor
+from shared.db import Database, UnitOfWork, is_database_down
+from shared.errors import (
+    Detail,
+    Forbidden,
+    Malformed,
+    NotFound,
+    Refused,
+    Stale,
+    TooLarge,
+    Unavailable,
+    VersionRequired,
+)
+from shared.observability import REQUESTS, continue_trace, current_trace_id, log
+
+ORDINARY_BODY = 1_000_000
+_KEY_LENGTH = 200
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class IdempotencyKeyRequired(Refused):
+    """A POST that creates something must be repeatable."""
+
+    status, code = 400, "idempotency_key_required"
+    zh, en = (
+        "请在 Idempotency-Key 中给出 1–200 个字符的键",
+        "Give a key of 1 to 200 characters in Idempotency-Key",
+    )
+
+
+class IdempotencyKeyReused(Refused):
+    """The key was used for another body."""
+
+    status, code = 422, "idempotency_key_reused"
+    zh, en = "该 Idempotency-Key 已用于另一请求内容", "This Idempotency-Key was used with another body"
+
+
+class InProgress(Refused):
+    """The same request, or one that holds the same object, is still in work."""
+
+    code = "in_progress"
+    zh, en = (
+        "相同的请求正在处理中，请稍后重试",
+        "The same request is still being worked on; try again shortly",
+    )
+
+
+class MethodNotAllowed(Refused):
+    """The path exists, the method does not."""
+
+    status, code = 405, "method_not_allowed"
+    zh, en = "该地址不支持此方法", "This path does not take that method"
+
+
+class InternalFault(Refused):
+    """A fault of the program; the trace id finds it in the log."""
+
+    status, code = 500, "internal_fault"
+    zh, en = "系统内部错误，已记录", "An internal fault, which has been logged"
+
+
+class Permits:
+    """The dependency that gives a route its actor; the route class has already checked the permission."""
+
+    def __init__(self, permission: str) -> None:
+        self.permission = permission
+
+    def __call__(self, request: Request) -> Actor:
+        """The actor whose permission the route class has checked."""
+        actor: Actor = request.state.actor
+        return actor
+
+
+def permits(permission: str) -> Any:
+    """The mark that names a route's permission: `actor: Annotated[Actor, permits("facts.write")]`."""
+    return Depends(Permits(permission))
+
+
+def _unit_of_work(request: Request) -> UnitOfWork:
+    uow: UnitOfWork = request.state.uow
+    return uow
+
+
+Uow = Annotated[UnitOfWork, Depends(_unit_of_work)]
+
+
+def computes(endpoint: _F) -> _F:
+    """Mark a POST that only computes an answer and changes nothing: it needs no Idempotency-Key."""
+    endpoint.computes = True  # type: ignore[attr-defined]
+    return endpoint
+
+
+def permission_of(endpoint: Callable[..., Any]) -> str:
+    """The permission that a route's signature names. Raises TypeError if it names none."""
+    for hint in get_type_hints(endpoint, include_extras=True).values():
+        for mark in get_args(hint)[1:]:
+            dependency = getattr(mark, "dependency", None)
+            if isinstance(dependency, Permits):
+                return dependency.permission
+    raise TypeError(f"the route {endpoint.__module__}.{endpoint.__qualname__} names no permission in its signature")
+
+
+class TransactionalRoute(APIRoute):
+    """A route that authenticates, checks its permission, runs in one transaction, and commits before it answers.
+
+    `max_body_size` (bytes) may be given per route; the ordinary limit is 1 MB.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        self.permission = permission_of(endpoint)
+        options["max_body_size"] = options.get("max_body_size") or ORDINARY_BODY
+        super().__init__(path, endpoint, **options)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap FastAPI's handler: identity and permission before the body is read, the commit before the answer."""
+        answer = super().get_route_handler()
+        permission = permission_of(self.endpoint)
+        keyed = not getattr(self.endpoint, "computes", False)
+
+        async def handle(request: Request) -> Response:
+            actor: Actor = await request.app.state.authenticator.actor(request.headers.get("authorization"))
+            request.state.actor = actor
+            database: Database = request.app.state.database
+            changes = request.method not in {"GET", "HEAD"}
+            try:
+                if not actor.may(permission):
+                    raise Forbidden(permission=permission)
+                async with database.transaction(actor.subject) as uow:
+                    request.state.uow = uow
+                    if request.method == "POST" and keyed:
+                        return await _once(request, actor, uow, answer)
+                    return await answer(request)
+            except (Refused, RequestValidationError, HTTPException) as refusal:
+                if changes:
+                    await _trail_refusal(database, actor, request, refusal)
+                raise
+
+        return handle
+
+
+async def _once(
+    request: Request, actor: Actor, uow: UnitOfWork, answer: Callable[[Request], Awaitable[Response]]
+) -> Response:
+    """Run a POST under its key: the stored answer again, or this one stored in the same transaction.
+
+    A second request with the key waits for the first one's transaction at the unique index, at most the connection's
+    lock_timeout; if the first rolls back, the second does the work.
+    """
+    key = request.headers.get("idempotency-key", "")
+    if not 0 < len(key) <= _KEY_LENGTH:
+        raise IdempotencyKeyRequired
+    digest = hashlib.sha256(request.headers.get("content-type", "").encode() + b"\n" + await request.body()).digest()
+    driver = await uow.driver()
+    names = (actor.subject, request.url.path, key)
+    try:
+        first = await driver.fetchval(
+            "INSERT INTO idempotency (client, route, key, body_digest) VALUES ($1, $2, $3, $4) "
+            "ON CONFLICT DO NOTHING RETURNING 1",
+            *names,
+            digest,
+        )
+    except asyncpg.LockNotAvailableError as error:
+        raise InProgress from error
+    if first is None:
+        stored = await driver.fetchrow(
+            "SELECT body_digest, status, headers, body FROM idempotency WHERE client = $1 AND route = $2 AND key = $3",
+            *names,
+        )
+        if stored is None:
+            raise InProgress  # pruned between the two statements
+        if stored["body_digest"] != digest:
+            raise IdempotencyKeyReused
+        headers = msgspec.json.decode(stored["headers"], type=dict[str, str])
+        return Response(stored["body"], stored["status"], {**headers, "idempotent-replay": "true"})
+    response = await answer(request)
+    kept = {name: response.headers[name] for name in ("content-type", "etag", "location") if name in response.headers}
+    # FastAPI may answer with a body of zero length for 204; streaming answers do not occur on POST routes.
+    await driver.execute(
+        "UPDATE idempotency SET status = $4, headers = $5, body = $6 WHERE client = $1 AND route = $2 AND key = $3",
+        *names,
+        response.status_code,
+        msgspec.json.encode(kept).decode(),
+        bytes(response.body),
+    )
+    return response
+
+
+async def _trail_refusal(database: Database, actor: Actor, request: Request, refusal: Exception) -> None:
+    """A refusal leaves a trail too, in a transaction of its own since the request's was rolled back."""
+    code = refusal.code if isinstance(refusal, Refused) else "malformed"
+    try:
+        async with database.transaction(actor.subject) as uow:
+            uow.trail(
+                f"{request.method} {request.scope['route'].path}",
+                "request",
+                request.url.path,
+                outcome=f"refused:{code}",
+            )
+    except Exception as error:  # noqa: BLE001 - the refusal itself must still be answered
+        log().error("a refusal could not be put into the trail", code=code, error=str(error))
+
+
+def if_match(request: Request) -> int:
+    """The version in If-Match. Raises VersionRequired without one and Stale for one that is no version."""
+    tag = request.headers.get("if-match")
+    if tag is None:
+        raise VersionRequired
+    try:
+        return int(tag.strip().removeprefix("W/").strip('"'))
+    except ValueError as error:
+        raise Stale from error
+
+
+IfMatch = Annotated[int, Depends(if_match)]
+
+
+def etag(response: Response, version: int) -> None:
+    """Set the entity tag of an answer to the version of its object."""
+    response.headers["etag"] = f'"{version}"'
+
+
+def encode_cursor(*key: object) -> str:
+    """An opaque cursor for the last row of a page."""
+    return base64.urlsafe_b64encode(msgspec.json.encode([str(part) for part in key])).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str | None, parts: int) -> list[str] | None:
+    """The key of a cursor, or None for the first page. Raises Malformed for a cursor that was not ours."""
+    if cursor is None:
+        return None
+    try:
+        key = msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=list[str])
+    except (binascii.Error, ValueError) as error:
+        raise Malformed(details=[Detail("?cursor", "malformed")]) from error
+    if len(key) != parts:
+        raise Malformed(details=[Detail("?cursor", "malformed")])
+    return key
+
+
+Limit = Annotated[int, Query(ge=1, le=500, description="How many objects a page has at most")]
+Cursor = Annotated[str | None, Query(max_length=1_000, description="`next` of the page before")]
+
+
+def json_response(content: Any, status: int = 200, **headers: str) -> Response:
+    """A JSON answer encoded by msgspec: decimals and UUIDs as text, times with offset."""
+    return Response(msgspec.json.encode(content), status, headers, media_type="application/json")
+
+
+def problem(refusal: Refused, language: str) -> Response:
+    """The RFC 9457 document of a refusal, in the reader's language, with both texts beside it."""
+    document: dict[str, Any] = {
+        "type": f"urn:liandong:problem:{refusal.code}",
+        "title": refusal.text(language),
+        "status": refusal.status,
+        "code": refusal.code,
+        "texts": {"zh-CN": refusal.text("zh"), "en": refusal.text("en")},
+        "trace_id": current_trace_id(),
+        **{name: _plain(value) for name, value in refusal.values.items()},
+    }
+    if refusal.details:
+        document["errors"] = [
+            {"pointer": detail.pointer, "code": detail.code, "text": detail.text} for detail in refusal.details
+        ]
+    headers = {"content-language": "zh-CN" if language == "zh" else "en"}
+    if refusal.status == 401:  # noqa: PLR2004
+        headers["www-authenticate"] = "Bearer"
+    if refusal.status in {429, 503}:
+        headers["retry-after"] = str(refusal.values.get("retry_after", 1))
+    return Response(msgspec.json.encode(document), refusal.status, headers, media_type="application/problem+json")
+
+
+def _plain(value: object) -> Any:
+    return value if isinstance(value, (int, str, bool, list, dict)) or value is None else str(value)
+
+
+def _language(request: Request) -> str:
+    """English when the reader asks for it first, Chinese otherwise."""
+    return "en" if request.headers.get("accept-language", "").strip().lower().startswith("en") else "zh"
+
+
+def _pointer(location: Sequence[int | str]) -> str:
+    place, *rest = [str(part).replace("~", "~0").replace("/", "~1") for part in location] or ["body"]
+    signs = {"query": "?", "header": "header:", "path": "path:"}
+    return signs[place] + ".".join(rest) if place in signs else "".join(f"/{part}" for part in rest)
+
+
+def install_errors(app: FastAPI) -> None:
+    """Answer every refusal and fault with a problem document."""
+
+    async def refused(request: Request, error: Exception) -> Response:
+        return problem(_as_refusal(error), _language(request))
+
+    kinds = (
+        Refused,
+        RequestValidationError,
+        HTTPException,
+        SQLAlchemyError,
+        asyncpg.PostgresError,
+        OSError,
+        Exception,
+    )
+    for kind in (*kinds, asyncpg.InterfaceError, TimeoutError):
+        app.add_exception_handler(kind, refused)
+
+
+def _as_refusal(error: Exception) -> Refused:
+    cause = getattr(getattr(error, "orig", None), "__cause__", None) if isinstance(error, DBAPIError) else error
+    if isinstance(error, Refused):
+        return error
+    if isinstance(error, RequestValidationError):
+        return Malformed(
+            details=[
+                Detail(_pointer(item["loc"]), str(item["type"]), str(item["msg"])) for item in error.errors()[:100]
+            ]
+        )
+    if isinstance(error, HTTPException):
+        if error.status_code == 413:  # noqa: PLR2004
+            return TooLarge(limit=ORDINARY_BODY)
+        kinds = {404: NotFound, 405: MethodNotAllowed}
+        return kinds.get(error.status_code, Malformed)()
+    if isinstance(cause, (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)):
+        return InProgress()
+    if is_database_down(error):
+        log().error("the database is away", error=repr(error))
+        return Unavailable(what="PostgreSQL")
+    log().error("an internal fault", error=repr(error), exc_info=error)
+    return InternalFault()
+
+
+class Edge:
+    """The outermost middleware: the trace begins or goes on, the request is measured, security headers are set."""
+
+    def __init__(self, app: ASGIApp, service: str) -> None:
+        self._app, self._service = app, service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        incoming = next((value for name, value in scope["headers"] if name == b"traceparent"), b"")
+        trace = continue_trace(incoming.decode("latin-1"))
+        started, status = time.perf_counter(), 500
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["traceparent"] = trace
+                headers["x-content-type-options"] = "nosniff"
+                headers["cache-control"] = headers.get("cache-control", "no-store")
+                headers["referrer-policy"] = "no-referrer"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        finally:
+            route = getattr(scope.get("route"), "path", "unknown")
+            took = time.perf_counter() - started
+            REQUESTS.labels(self._service, scope["method"], route, status).observe(took)
