@@ -97,7 +97,7 @@ class Permits:
 
 
 def permits(permission: str) -> Any:
-    """The mark that names a route's permission: `actor: Annotated[Actor, permits("facts.write")]`."""
+    """Mark a route's actor with the permission it needs, inside Annotated."""
     return Depends(Permits(permission))
 
 
@@ -329,20 +329,11 @@ def install_errors(app: FastAPI) -> None:
 
 
 def _as_refusal(error: Exception) -> Refused:
-    cause = getattr(getattr(error, "orig", None), "__cause__", None) if isinstance(error, DBAPIError) else error
     if isinstance(error, Refused):
         return error
-    if isinstance(error, RequestValidationError):
-        return Malformed(
-            details=[
-                Detail(_pointer(item["loc"]), str(item["type"]), str(item["msg"])) for item in error.errors()[:100]
-            ]
-        )
-    if isinstance(error, HTTPException):
-        if error.status_code == 413:  # noqa: PLR2004
-            return TooLarge(limit=ORDINARY_BODY)
-        kinds = {404: NotFound, 405: MethodNotAllowed}
-        return kinds.get(error.status_code, Malformed)()
+    if isinstance(error, (RequestValidationError, HTTPException)):
+        return _as_unreadable(error)
+    cause = getattr(error.orig, "__cause__", None) if isinstance(error, DBAPIError) else error
     if isinstance(cause, (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)):
         return InProgress()
     if is_database_down(error):
@@ -350,6 +341,15 @@ def _as_refusal(error: Exception) -> Refused:
         return Unavailable(what="PostgreSQL")
     log().error("an internal fault", error=repr(error), exc_info=error)
     return InternalFault()
+
+
+def _as_unreadable(error: RequestValidationError | HTTPException) -> Refused:
+    if isinstance(error, RequestValidationError):
+        found = error.errors()[:100]
+        return Malformed(details=[Detail(_pointer(it["loc"]), str(it["type"]), str(it["msg"])) for it in found])
+    if error.status_code == 413:  # noqa: PLR2004
+        return TooLarge(limit=ORDINARY_BODY)
+    return {404: NotFound, 405: MethodNotAllowed}.get(error.status_code, Malformed)()
 
 
 class Edge:

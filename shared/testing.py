@@ -1,7 +1,7 @@
 """What tests of every service need: an issuer of tokens, a service on its own database, events delivered by hand.
 
-Nothing here stands in for a part of ours: the app, the database, the verification of tokens are the real ones. Without a
-NATS address the service runs as it does while its broker is away.
+Nothing here stands in for a part of ours: the app, the database, the verification of tokens are the real ones.
+Without a NATS address the service runs as it does while its broker is away.
 """
 
 import asyncio
@@ -37,6 +37,7 @@ from shared.migrations.runner import upgrade
 
 NOBODY_LISTENS = "nats://127.0.0.1:1"
 AUDIENCE = "liandong"
+_SINCE = date(2015, 1, 1)
 _LONG_AGO = datetime(2015, 1, 1, tzinfo=UTC)
 _T = TypeVar("_T")
 
@@ -177,26 +178,20 @@ class RunningService:
         rows = await self.database.reads.fetch("SELECT envelope FROM outbox WHERE type = $1 ORDER BY id", kind.name)
         return [data_of(unseal(row["envelope"].encode())) for row in rows]  # type: ignore[misc]
 
-    async def seed_units(self, units: Sequence[tuple[str, str, str | None]], *, since: date = date(2015, 1, 1)) -> None:
+    async def seed_units(self, units: Sequence[tuple[str, str, str | None]]) -> None:
         """Put units (code, kind, parent's code) into the directory as if their events had come; parents first."""
         paths: dict[str, str] = {}
         async with self.database.transaction("seed") as uow:
             for code, kind, parent in units:
                 paths[code] = f"{paths[parent] if parent else ''}{code}/"
                 span = UnitSpan(
-                    effective_from=since, effective_to=None, recorded_at=_LONG_AGO, code=code, name=f"单位{code}",
-                    kind=cast("UnitKind", kind), parent_id=unit_id(parent) if parent else None, path=paths[code], groups={},
+                    effective_from=_SINCE, effective_to=None, recorded_at=_LONG_AGO, code=code, name=f"单位{code}",
+                    kind=cast("UnitKind", kind), parent_id=unit_id(parent) if parent else None, path=paths[code],
+                    groups={},
                 )  # fmt: skip
                 await apply_unit(uow, UnitChanged(unit_id=unit_id(code), version=1, spans=[span]))
 
-    async def seed_person(
-        self,
-        code: str,
-        unit: str,
-        *roles: Role | str,
-        scope: Scope | str = Scope.OWN,
-        since: date = date(2015, 1, 1),
-    ) -> UUID:
+    async def seed_person(self, code: str, unit: str, *roles: Role | str, scope: Scope | str = Scope.OWN) -> UUID:
         """Put a person with appointments over a unit into the directory; returns the person's id."""
         async with self.database.transaction("seed") as uow:
             person = PersonChanged(
@@ -209,20 +204,20 @@ class RunningService:
             )
             await apply_person(uow, person)
             for role in roles:
-                await self._appoint(uow, str(person.person_id), unit, Role(role), Scope(scope), since)
+                await self._appoint(uow, str(person.person_id), unit, Role(role), Scope(scope))
         return person.person_id
 
     async def seed_client(self, client: str, unit: str, role: Role | str, *, scope: Scope | str = Scope.ALL) -> None:
         """Give a machine client a role over a unit."""
         async with self.database.transaction("seed") as uow:
-            await self._appoint(uow, client, unit, Role(role), Scope(scope), date(2015, 1, 1))
+            await self._appoint(uow, client, unit, Role(role), Scope(scope))
 
-    async def _appoint(self, uow: UnitOfWork, subject: str, unit: str, role: Role, scope: Scope, since: date) -> None:
+    async def _appoint(self, uow: UnitOfWork, subject: str, unit: str, role: Role, scope: Scope) -> None:
         await apply_appointment(
             uow,
             AppointmentChanged(
                 appointment_id=uuid5(unit_id(unit), f"{subject}/{role}"), version=1, subject=subject, role=role,
-                unit_id=unit_id(unit), scope=scope, effective_from=since, effective_to=None, recorded_at=_LONG_AGO,
+                unit_id=unit_id(unit), scope=scope, effective_from=_SINCE, effective_to=None, recorded_at=_LONG_AGO,
             ),
         )  # fmt: skip
 

@@ -90,7 +90,8 @@ async def verify(driver: asyncpg.Connection) -> TrailVerdict:
     async with driver.transaction(isolation="repeatable_read", readonly=True):
         unsealed = await driver.fetchval("SELECT count(*) FROM trail WHERE NOT sealed")
         orphans = await driver.fetchval(
-            "SELECT min(t.id) FROM trail t LEFT JOIN trail_seals s ON s.trail_id = t.id WHERE t.sealed AND s.trail_id IS NULL"
+            "SELECT min(t.id) FROM trail t LEFT JOIN trail_seals s ON s.trail_id = t.id "
+            "WHERE t.sealed AND s.trail_id IS NULL"
         )
         fields = ", ".join(f"t.{name}" for name in _FIELDS.split(", ")[1:])
         async for row in driver.cursor(
