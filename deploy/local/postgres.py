@@ -52,9 +52,7 @@ class ServiceDsns:
 class Postgres:
     """A running or stopped private PostgreSQL cluster, reached by a Unix socket, by TCP only when asked."""
 
-    def __init__(
-        self, lodging: Lodging, secrets: SecretStore, log: Path, settings: Mapping[str, str]
-    ) -> None:
+    def __init__(self, lodging: Lodging, secrets: SecretStore, log: Path, settings: Mapping[str, str]) -> None:
         self.host = str(lodging.sockets)
         self.port = int(settings.get("port", "5432"))
         self.superuser = SUPERUSER
@@ -111,9 +109,9 @@ class Postgres:
     ) -> ServiceDsns:
         """Make sure that a service's database and its two roles exist; nobody else may enter that database.
 
-        `<service>_owner` owns it; `<service>_app` may read and write what the owner makes in `public` and
-        owns nothing. For tests `database` (default: the service's name) may differ and `template` names
-        a database to copy.
+        `<service>_owner` owns it and migrates it; `<service>_app` owns nothing and gets its rights on tables
+        from the migrations. For tests `database` (default: the service's name) may differ and `template`
+        names a database to copy.
         """
         owner, app, name = f"{service}_owner", f"{service}_app", database or service
         connection = await asyncpg.connect(self.dsn("postgres"))
@@ -129,7 +127,8 @@ class Postgres:
             await connection.close()
         inside = await asyncpg.connect(self.dsn(name))
         try:
-            await inside.execute(_RIGHTS_INSIDE.format(owner=owner, app=app))
+            await inside.execute(f'GRANT ALL ON SCHEMA public TO "{owner}"')
+            await inside.execute(f'GRANT USAGE ON SCHEMA public TO "{app}"')
         finally:
             await inside.close()
         return ServiceDsns(owner=self.dsn(name, owner), app=self.dsn(name, app))
@@ -155,9 +154,7 @@ class Postgres:
             words = child.last_lines()
             if child.returncode is None:
                 await child.end([(signal.SIGQUIT, 5.0)])
-                raise CannotRun(
-                    f"PostgreSQL does not answer after {_START_SECONDS:.0f} s; it last said:\n{words}"
-                )
+                raise CannotRun(f"PostgreSQL does not answer after {_START_SECONDS:.0f} s; it last said:\n{words}")
             # Backends of a killed server need a moment to notice; their shared memory keeps a new one out.
             if "still in use" not in words.rsplit("starting PostgreSQL", 1)[-1] or time.monotonic() >= end:
                 raise CannotRun(f"PostgreSQL does not start; it last said:\n{words}")
@@ -201,9 +198,7 @@ class Postgres:
         return True
 
     async def _make_role(self, connection: "asyncpg.Connection[Any]", role: str) -> None:
-        password = self._secrets.get(
-            f"postgres.{role}"
-        )  # URL-safe letters only: nothing to escape in the statement
+        password = self._secrets.get(f"postgres.{role}")  # URL-safe letters only: nothing to escape in the statement
         known = await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role)
         verb = "ALTER" if known else "CREATE"
         await connection.execute(f"{verb} ROLE \"{role}\" LOGIN PASSWORD '{password}'")
@@ -275,17 +270,6 @@ class Postgres:
         end = time.monotonic() + 15
         while started_at(pid) is not None and time.monotonic() < end:
             time.sleep(0.05)
-
-
-_RIGHTS_INSIDE = """
-GRANT USAGE ON SCHEMA public TO "{app}";
-GRANT ALL ON SCHEMA public TO "{owner}";
-GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO "{app}";
-GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO "{app}";
-ALTER DEFAULT PRIVILEGES FOR ROLE "{owner}" IN SCHEMA public
-    GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO "{app}";
-ALTER DEFAULT PRIVILEGES FOR ROLE "{owner}" IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO "{app}";
-"""
 
 
 def _environment() -> dict[str, str]:

@@ -139,6 +139,19 @@ def started_at(pid: int) -> float | None:
         return None
 
 
+def end_by_id(pid: int, seconds: float = 10.0) -> None:
+    """Ask a process that is no child of ours to end, and kill it with its children after so many seconds."""
+    family = [pid, *descendants(pid)]
+    with suppress(psutil.NoSuchProcess):
+        psutil.Process(pid).terminate()
+    end = time.monotonic() + seconds
+    while _still_running(pid) and time.monotonic() < end:
+        time.sleep(0.05)
+    for member in family:
+        with suppress(psutil.NoSuchProcess):
+            psutil.Process(member).kill()
+
+
 def _still_running(pid: int) -> bool:
     try:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)

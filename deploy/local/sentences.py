@@ -11,11 +11,13 @@ _KNOWN = {
     errno.EDQUOT: "the disk quota is used up",
     errno.EROFS: "the file system is read-only",
     errno.EACCES: "this user may not read or write it",
+    errno.EEXIST: "something else than a directory has this name",
+    errno.ENOTDIR: "something above it is no directory",
     errno.EPERM: "this user may not read or write it",
 }
 
 
-class CannotRun(Exception):  # noqa: N818 - a name says what is wrong, as all errors here do
+class CannotRun(Exception):
     """Something outside the product keeps it from running; the text is a whole sentence for the terminal."""
 
 

@@ -1,0 +1,182 @@
+"""The commands behind `make`: demo, stop, clean, token, people, clock, logs, as.
+
+What belongs here: reading arguments, printing, one sentence instead of a traceback. What does not: the work.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+import traceback
+from collections.abc import Coroutine
+from datetime import datetime
+from typing import Any, TypeVar
+
+import httpx
+
+from deploy.local import demo
+from deploy.local.check_migrations import check_migrations
+from deploy.local.issuer import SETUP_CLIENT
+from deploy.local.lodging import remove_binaries
+from deploy.local.places import ROOT, Addresses, kept_home
+from deploy.local.processes import last_lines
+from deploy.local.sentences import CannotRun, sentence_of
+from deploy.local.system import DATABASE_OF, environment_of_running
+from deploy.local.tokens import Tokens
+from shared.clock import SHANGHAI, Clock
+
+Answer = TypeVar("Answer")
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and give the exit status; what keeps it from running is told in one sentence."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.command(options)
+    except CannotRun as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        sentence = sentence_of(error)
+        if sentence is None:
+            traceback.print_exc()
+        print(sentence or "This is a fault of the launcher.", file=sys.stderr)
+        return 1
+    return status
+
+
+def _demo(options: argparse.Namespace) -> int:
+    if options.no_story:
+        return demo.keep_running(story=None)
+    from deploy.local.story import main  # noqa: PLC0415 - the story loads the data pack, which only this command needs
+
+    return demo.run_once(story=main) if options.once else demo.keep_running(story=main)
+
+
+def _check_migrations(_: argparse.Namespace) -> int:
+    return asyncio.run(check_migrations())
+
+
+def _stop(_: argparse.Namespace) -> int:
+    print("Stopped." if demo.stop_running(kept_home()) else "Liandong is not running.")
+    return 0
+
+
+def _clean(_: argparse.Namespace) -> int:
+    home = kept_home()
+    demo.stop_running(home)
+    demo.remove(home.directory)
+    remove_binaries()
+    print("The data of the demonstration are removed.")
+    return 0
+
+
+def _token(options: argparse.Namespace) -> int:
+    async def fetch() -> str:
+        async with httpx.AsyncClient(timeout=10, trust_env=False) as http:
+            tokens = Tokens(Addresses.of_running(kept_home()), http)
+            if options.client:
+                return await tokens.client(options.client)
+            return await tokens.person(options.person)
+
+    print(asyncio.run(_reached(fetch())))
+    return 0
+
+
+def _people(options: argparse.Namespace) -> int:
+    async def fetch() -> list[dict[str, Any]]:
+        addresses = Addresses.of_running(kept_home())
+        asked = {name: value for name, value in (("role", options.role), ("unit", options.unit)) if value}
+        async with httpx.AsyncClient(timeout=10, trust_env=False) as http:
+            token = await Tokens(addresses, http).client(SETUP_CLIENT)
+            answer = await http.get(
+                f"{addresses.indicator}/v1/people",
+                params={**asked, "limit": str(options.limit)},
+                headers={"Authorization": f"Bearer {token}", "Accept-Language": "en"},
+            )
+        if answer.status_code != httpx.codes.OK:
+            raise CannotRun(f"indicator_svc answers {answer.status_code}: {answer.text[:300]}")
+        body = answer.json()
+        people: list[dict[str, Any]] = body if isinstance(body, list) else body["items"]
+        return people
+
+    for person in asyncio.run(_reached(fetch())):
+        roles = person.get("roles") or [person.get("role", "")]
+        unit = person.get("unit_code") or person.get("unit") or ""
+        print("  ".join(str(part) for part in (person["code"], person["name"], unit, *roles) if part))
+    return 0
+
+
+def _clock(options: argparse.Namespace) -> int:
+    try:
+        moment = datetime.fromisoformat(options.to)
+    except ValueError as error:
+        raise CannotRun(f"{options.to} is no date: write to=2015-07-01 or to=2015-07-01T09:00.") from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=SHANGHAI)
+    home = kept_home()
+    home.make()
+    clock = Clock(home.clock_journal)
+    clock.set(moment, by="make clock")
+    print(f"The business clock says {clock.now():%Y-%m-%d %H:%M} (Asia/Shanghai).")
+    return 0
+
+
+def _logs(options: argparse.Namespace) -> int:
+    for log in sorted(kept_home().logs.glob(f"{options.only or '*'}.log")):
+        print(f"== {log.name}\n{last_lines(log, options.lines)}")
+    return 0
+
+
+def _as(options: argparse.Namespace) -> int:
+    """Become a Python module with the environment of a service of the running system."""
+    environment = environment_of_running(kept_home(), options.service)
+    command = [sys.executable, "-m", options.module, *options.arguments]
+    os.chdir(ROOT)
+    os.execve(sys.executable, command, {**os.environ, **environment})  # noqa: S606 - a program this launcher names
+
+
+async def _reached(asking: Coroutine[Any, Any, Answer]) -> Answer:
+    """What an address of the running system answers; one that does not answer is told in a sentence."""
+    try:
+        return await asking
+    except httpx.HTTPError as error:
+        raise CannotRun(f"The running system does not answer ({error}): see `make logs`.") from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="deploy.local", description="The embedded default of Liandong.")
+    commands = parser.add_subparsers(required=True)
+
+    def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(command=run)
+        return added
+
+    told = command("demo", _demo, "start everything and tell the story")
+    told.add_argument("--once", action="store_true", help="on data of its own; check every claim, leave nothing")
+    told.add_argument("--no-story", action="store_true", help="only start the system")
+    command("stop", _stop, "stop what runs")
+    command("check-migrations", _check_migrations, "migrate four empty databases and compare them with the code")
+    command("clean", _clean, "stop and remove the data")
+    token = command("token", _token, "print a bearer token")
+    whom = token.add_mutually_exclusive_group(required=True)
+    whom.add_argument("--person", help="id or staff number")
+    whom.add_argument("--client", help="client id")
+    people = command("people", _people, "list whom to be")
+    people.add_argument("--role")
+    people.add_argument("--unit")
+    people.add_argument("--limit", type=int, default=50)
+    command("clock", _clock, "move the business clock").add_argument("--to", required=True)
+    logs = command("logs", _logs, "print the ends of the logs")
+    logs.add_argument("--only")
+    logs.add_argument("--lines", type=int, default=30)
+    acting = command("as", _as, "run a module with the environment of a service")
+    acting.add_argument("service", choices=tuple(DATABASE_OF))
+    acting.add_argument("module")
+    acting.add_argument("arguments", nargs=argparse.REMAINDER)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))
