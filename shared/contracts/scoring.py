@@ -36,6 +36,11 @@ class PeriodConfirmed(PeriodEvent, frozen=True, kw_only=True):
     cells: int
 
 
+@event("period.closed.v1", producer="scoring_svc", readers=("submission_svc", "indicator_svc", "audit_svc"))
+class PeriodClosed(PeriodEvent, frozen=True, kw_only=True):
+    """The period is closed: from now on only approved corrections are accepted."""
+
+
 class CellScore(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One confirmed cell: full marks, score and loss in points as decimal text; version of the cell's score."""
 
