@@ -1,9 +1,9 @@
-"""Generates what others read of the contracts: JSON Schemas, an AsyncAPI 3 document, the event table of ARCHITECTURE.md.
+"""Generates what others read of the contracts: JSON Schemas, an AsyncAPI 3 document, ARCHITECTURE.md's event table.
 
     python -m shared.contracts.generate [--check]
 
-With --check nothing is written; it fails if a file is not what the code says, or if a schema has become stricter than the
-one committed: within a version, only optional additions are allowed.
+With --check nothing is written; it fails if a file is not what the code says, or if a schema has become stricter than
+the one committed: within a version, only optional additions are allowed.
 """
 
 import json

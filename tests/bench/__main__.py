@@ -21,7 +21,6 @@ async def measure(name: str) -> None:
     module = importlib.import_module(f"tests.bench.{name}")
     with tempfile.TemporaryDirectory(prefix="liandong-bench-", ignore_cleanup_errors=True) as place:
         directory = Path(place)
-        directory.chmod(0o755)
         async with AsyncExitStack() as stack:
             issuer = stack.enter_context(issuer_for_tests())
             postgres = await Postgres.start(directory / "postgres")

@@ -50,7 +50,7 @@ def test_a_reader_ignores_what_a_later_minor_version_adds() -> None:
 def test_an_unknown_type_is_refused_by_name() -> None:
     document = json.loads(EXAMPLES[0].read_bytes())
     document["type"] = "nothing.happened.v9"
-    with pytest.raises(UnknownEventType, match="nothing.happened.v9"):
+    with pytest.raises(UnknownEventType, match=r"nothing\.happened\.v9"):
         data_of(unseal(json.dumps(document).encode()))
 
 

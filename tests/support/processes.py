@@ -1,4 +1,4 @@
-"""A service as its own uvicorn process on loopback, to be killed, paused and started again by fault tests and benchmarks."""
+"""A service as its own uvicorn process on loopback, for fault tests and benchmarks to kill and start again."""
 
 import asyncio
 import json
