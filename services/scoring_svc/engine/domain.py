@@ -1,0 +1,75 @@
+"""The rule language, version 1: everything that other parts of the product may use of the engine.
+
+Belongs here: the public names. Pure: no I/O, no clock, no framework. Does not belong here: where rules, facts
+and calendars are kept.
+"""
+
+from fractions import Fraction
+from typing import Any
+
+from services.scoring_svc.engine import reach
+from services.scoring_svc.engine.evaluation import FactsJson, Outcome, evaluate, evaluate_group
+from services.scoring_svc.engine.findings import CODES, Finding, RuleRefused
+from services.scoring_svc.engine.results.base import Entry
+from services.scoring_svc.engine.rule import LANGUAGE, Rule, canonical, judged, load, parse
+from services.scoring_svc.engine.sentences import facts_line, sentence
+from services.scoring_svc.engine.workdays import CalendarUnknown, WorkingCalendar, weekdays
+
+__all__ = [
+    "CODES",
+    "LANGUAGE",
+    "CalendarUnknown",
+    "Entry",
+    "FactsJson",
+    "Finding",
+    "Outcome",
+    "Rule",
+    "RuleRefused",
+    "WorkingCalendar",
+    "attainable",
+    "canonical",
+    "check_rule",
+    "depends_on_peers",
+    "evaluate",
+    "evaluate_group",
+    "facts_line",
+    "load_rule",
+    "parse_rule",
+    "rule_hash",
+    "sentence",
+    "weekdays",
+]
+
+
+def parse_rule(document: Any) -> Rule:
+    """The rule of a JSON document, read once and kept by its hash. Raises RuleRefused with all findings."""
+    return parse(document)
+
+
+def load_rule(text: str | bytes) -> Rule:
+    """The rule of a JSON text; a key that stands twice is refused too. Raises RuleRefused."""
+    return parse(load(text))
+
+
+def check_rule(document: Any) -> list[Finding]:
+    """All findings of the publication checks, in their order; empty if the rule may be published as it is."""
+    try:
+        return judged(document)[0]
+    except RecursionError:
+        return [Finding("SHAPE", "", "规则嵌套过深", "the rule is nested too deeply")]
+
+
+def rule_hash(rule: Rule) -> str:
+    """`sha256:` and the digest of the rule's RFC 8785 JSON."""
+    return rule.hash
+
+
+def depends_on_peers(rule: Rule) -> bool:
+    """Whether a unit's result depends on other units, so that one new fact re-scores the whole group."""
+    return rule.reads_peers
+
+
+def attainable(rule: Rule) -> tuple[Fraction | None, Fraction | None]:
+    """The lowest and highest attainable value of a points or figure result; None where there is no end."""
+    span = reach.hull(rule.result.attains(rule.scope))
+    return span.low, span.high
