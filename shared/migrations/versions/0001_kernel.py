@@ -3,37 +3,26 @@
 from pathlib import Path
 
 from alembic import op
-from sqlalchemy import MetaData
-
-from shared import kernel
-from shared.db import new_metadata
-from shared.messaging import tables as messaging
 
 revision = "kernel_0001"
 down_revision = None
 branch_labels = ("kernel",)
 depends_on = None
 
-_SCHEMA = Path(messaging.__file__).with_name("schema.sql")
-
-
-def _ordinary() -> tuple[MetaData, list[str]]:
-    metadata = new_metadata()
-    kernel.define(metadata)
-    own = new_metadata()
-    messaging.define(own)
-    return metadata, [name for name in metadata.tables if name not in own.tables]
+_HERE = Path(__file__)
+_MESSAGING = _HERE.parents[2] / "messaging" / "schema.sql"
 
 
 def upgrade() -> None:
-    for statement in _SCHEMA.read_text(encoding="utf-8").split("\n-- next\n"):
-        op.execute(statement)
-    metadata, names = _ordinary()
-    metadata.create_all(op.get_bind(), tables=[metadata.tables[name] for name in names])
+    for script in (_MESSAGING, _HERE.with_suffix(".sql")):
+        text = script.read_text(encoding="utf-8")
+        # The driver runs a whole script; a prepared statement takes one statement only.
+        op.get_bind().connection.dbapi_connection.run_async(lambda driver, text=text: driver.execute(text))
 
 
 def downgrade() -> None:
-    metadata, names = _ordinary()
-    metadata.drop_all(op.get_bind(), tables=[metadata.tables[name] for name in names])
-    op.execute("DROP TABLE IF EXISTS outbox, inbox, dead_letters, stream_state CASCADE")
-    op.execute("DROP FUNCTION IF EXISTS outbox_partitions(int, int)")
+    op.execute(
+        "DROP TABLE outbox, inbox, dead_letters, stream_state, idempotency, trail, trail_seals, directory_unit_spans, "
+        "directory_people, directory_appointments, directory_calendar_years, directory_calendar_days CASCADE"
+    )
+    op.execute("DROP FUNCTION outbox_partitions(integer, integer)")
