@@ -23,6 +23,8 @@ from shared.http import Edge, TransactionalRoute, install_errors, json_response
 from shared.observability import configure_logging, log
 from shared.settings import Settings
 from shared.trail import keep_sealing
+from shared.trail_api import TRAIL_PERMISSIONS
+from shared.trail_api import router as trail_router
 
 Background = Callable[[FastAPI], Awaitable[None]]
 _WAIT_FOR_DATABASE_SECONDS = 30
@@ -47,6 +49,7 @@ def build(
     Raises ValueError for a route whose permission no role holds.
     """
     configure_logging(name, settings.log_level)
+    routers, permissions = (*routers, trail_router), {**permissions, **TRAIL_PERMISSIONS}
     clock = Clock(settings.clock_file)
     database = Database(settings.database_url.get_secret_value(), pool=settings.database_pool)
     bus = Bus(name, database, settings, handlers)
