@@ -10,7 +10,7 @@ from datetime import date
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from services.scoring_svc.engine.facts import Fact, Facts, FactRefused
+from services.scoring_svc.engine.facts import Fact, FactRefused, Facts
 from services.scoring_svc.engine.language import Input, Policy
 from services.scoring_svc.engine.numbers import is_decimal, rational, shortest
 from services.scoring_svc.engine.workdays import WorkingCalendar
@@ -29,7 +29,7 @@ class Known:
     proof: dict[str, Any]
 
 
-class Stop(Exception):  # noqa: N818 - it is no error: a value that cannot be had is an answer
+class Stop(Exception):
     """A value that cannot be had.
 
     `how` is `refused`, `not_scorable` or `peers_mean` (then `within` names its categories), `code` the reason of
@@ -113,11 +113,11 @@ class Cell:
     _known: dict[str, Known | Stop] = field(default_factory=dict)
 
     def inside(self, name: str, index: int, record: Facts) -> "Cell":
-        """This cell with one record of a records input opened."""
+        """The same cell with one record of a records input opened."""
         return Cell(self.unit, self.group, self.facts, (*self.records, (name, index, record)), base=self.base or self)
 
     def at_place(self, place: int) -> "Cell":
-        """This cell with a place, for what a place gives."""
+        """The same cell with a place, for what a place gives."""
         return Cell(self.unit, self.group, self.facts, place=place, base=self.base or self)
 
     def find(self, name: str) -> tuple[Fact, Input, dict[str, Any]]:

@@ -64,25 +64,23 @@ def _all_inputs(inputs: Mapping[str, Input]) -> Iterator[tuple[str, Input]]:
 
 
 def _names_clash(scope: Scope) -> None:
-    def clash(at: str, name: str) -> None:
-        scope.report.add("NAME_CLASH", at, f"名称重复或为保留字：{name}", f"name declared twice or reserved: {name}")
-
-    top = [*scope.inputs, *scope.defines]
-    for name in scope.defines:
-        if name in scope.inputs:
-            clash(scope.defines[name].at, name)
+    top = {**{name: f"/define/{name}" for name in scope.defines}, **{name: f"/inputs/{name}" for name in scope.inputs}}
+    for name, at in top.items():
+        if name in RESERVED_NAMES or (name in scope.inputs and name in scope.defines):
+            _clash(scope, at, name)
     for name, item in scope.inputs.items():
         for field in item.fields or {}:
             if field in top or field in RESERVED_NAMES:
-                clash(f"/inputs/{name}/fields/{field}", field)
-    for name in top:
-        if name in RESERVED_NAMES:
-            clash(f"/inputs/{name}" if name in scope.inputs else f"/define/{name}", name)
+                _clash(scope, f"/inputs/{name}/fields/{field}", field)
     for _, item in _all_inputs(scope.inputs):
         ids = [choice.id for choice in item.choices]
         for choice in item.choices:
             if ids.count(choice.id) > 1:
-                clash(choice.at, choice.id)
+                _clash(scope, choice.at, choice.id)
+
+
+def _clash(scope: Scope, at: str, name: str) -> None:
+    scope.report.add("NAME_CLASH", at, f"名称重复或为保留字：{name}", f"name declared twice or reserved: {name}")
 
 
 def names_read(node: Any) -> Iterator[tuple[str, str]]:
@@ -130,9 +128,11 @@ def _unused(scope: Scope, used: set[str]) -> None:
         for name in policy.within:
             if name not in scope.inputs:
                 scope.report.add("UNKNOWN_NAME", policy.at, f"没有声明的名称：{name}", f"name not declared: {name}")
-    for name, part in (*_all_inputs(scope.inputs), *scope.defines.items()):
-        if part.at not in used:
-            scope.report.add("UNUSED_INPUT", part.at, f"没有任何条款使用：{name}", f"read by nothing: {name}")
+    declared = [(name, item.at) for name, item in _all_inputs(scope.inputs)]
+    declared += [(name, definition.at) for name, definition in scope.defines.items()]
+    for name, at in declared:
+        if at not in used:
+            scope.report.add("UNUSED_INPUT", at, f"没有任何条款使用：{name}", f"read by nothing: {name}")
 
 
 def _policies(scope: Scope, result: Result) -> None:

@@ -31,9 +31,10 @@ class Fact:
 
 Facts = Mapping[str, Fact]
 MISSING = Fact("missing")
+_ABSENT = object()
 
 
-class FactRefused(Exception):  # noqa: N818 - errors of this product name the broken rule
+class FactRefused(Exception):
     """A supplied fact is unknown (FACT_UNKNOWN), malformed (VALUE_MALFORMED) or not allowed (VALUE_NOT_ALLOWED)."""
 
     def __init__(self, code: str, at: str, leaf: dict[str, Any]) -> None:
@@ -60,7 +61,7 @@ def _admit(declared: Mapping[str, Input], supplied: Mapping[str, Any], within: d
     admitted = {}
     for name in sorted(declared):
         try:
-            admitted[name] = _fact(declared[name], supplied.get(name, MISSING), {**within, "name": name})
+            admitted[name] = _fact(declared[name], supplied.get(name, _ABSENT), {**within, "name": name})
         except FactRefused as refusal:
             refusals.append(refusal)
     if refusals:
@@ -69,7 +70,7 @@ def _admit(declared: Mapping[str, Input], supplied: Mapping[str, Any], within: d
 
 
 def _fact(item: Input, found: Any, leaf: dict[str, Any]) -> Fact:
-    if found is MISSING:
+    if found is _ABSENT:
         return MISSING
     if isinstance(found, dict):
         return _with_state(item, found, leaf)

@@ -77,7 +77,7 @@ class Report:
         return sorted(self.findings, key=lambda finding: _RANK[finding.code])
 
 
-class RuleRefused(Exception):  # noqa: N818 - errors of this product name the broken rule
+class RuleRefused(Exception):
     """The rule may not be published. `code` and `pointer` are those of the first finding, the rest is listed."""
 
     def __init__(self, findings: list[Finding]) -> None:

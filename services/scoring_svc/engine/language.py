@@ -176,7 +176,7 @@ class _Built:
 
 LABEL = Form(Label, {"zh": FREE, "en": FREE}, marks=frozenset())
 CHOICE = Form(Choice, {"id": NAME, "zh": FILLED, "en": FILLED}, marks=frozenset())
-_MODE = {"mode": word("half_up", "half_even", "floor", "ceiling"), "places": shape.Whole(0, 10)}
+_MODE: dict[str, shape.Shape] = {"mode": word("half_up", "half_even", "floor", "ceiling"), "places": shape.Whole(0, 10)}
 ROUNDING = Form(Rounding, _MODE, marks=frozenset())
 
 
@@ -281,7 +281,7 @@ _ALLOWED = Either(
     list=_Built(ListOf(DECIMAL), lambda listed, at: Allowed(at, listed=listed)),
     expected="any, an interval or a list",
 )
-_STATES = {"missing": POLICY, "exempt": POLICY}
+_STATES: dict[str, shape.Shape] = {"missing": POLICY, "exempt": POLICY}
 
 
 def _category(at: str, allowed: tuple[Choice, ...], **parts: Any) -> Input:

@@ -10,6 +10,7 @@ value is the hull of what its operands attain, except that choices (`table`, `wh
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from math import ceil, floor
 
 from services.scoring_svc.engine.language import WHOLE_TYPES, Input, Interval
@@ -233,7 +234,7 @@ def probes(edges: Iterable[Fraction], reach: Reach) -> list[Fraction]:
     marks.update(end for span in reach for end in (span.low, span.high) if end is not None)
     ordered = sorted(marks)
     tried = set(ordered) | {ordered[0] - 1, ordered[-1] + 1}
-    tried.update((one + two) / 2 for one, two in zip(ordered, ordered[1:], strict=False))
+    tried.update((one + two) / 2 for one, two in pairwise(ordered))
     for mark in ordered:
         tried.update((Fraction(floor(mark) - 1), Fraction(floor(mark)), Fraction(ceil(mark)), Fraction(ceil(mark) + 1)))
     return sorted(number for number in tried if any(span.holds(number) for span in reach))

@@ -12,7 +12,7 @@ _DAY = timedelta(days=1)
 _SATURDAY = 5
 
 
-class CalendarUnknown(Exception):  # noqa: N818 - errors of this product name the broken rule
+class CalendarUnknown(Exception):
     """A working day was asked for outside the years that the calendar covers."""
 
 

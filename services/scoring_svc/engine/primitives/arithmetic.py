@@ -197,7 +197,7 @@ class Ratio(Value):
     kind: ClassVar[str] = "ratio"
 
     def type_in(self, scope: Scope) -> Measure:
-        """percent and number need equal units; points and an own unit are declared conversions."""
+        """A percent and a number need equal units; points and an own unit are declared conversions."""
         above, below = numeric(scope, self.of), numeric(scope, self.to)
         if isinstance(self.to, Constant) and self.to.number == 0:
             scope.report.add("DIVIDE_BY_ZERO", self.to.at, "除数恒为零", "the divisor is always nought")

@@ -16,7 +16,7 @@ from services.scoring_svc.engine.reach import Reach, Span
 from services.scoring_svc.engine.speech import Speech
 
 
-class NothingToCombine(Exception):  # noqa: N818 - its code is the answer, not an error
+class NothingToCombine(Exception):
     """No value is left: NOTHING_TO_COMBINE or TRIMMED_AWAY."""
 
     def __init__(self, code: str) -> None:

@@ -56,7 +56,8 @@ def part_of(cell: Cell, node: "Peers | Rank", value: Value, group: Group | None)
             return Part(stopped=stopped)
         return Part(place, counted=True, item=Item(known.value, by), proof=known.proof)
 
-    return remembered(cell, (node.at, cell.unit), find)
+    part: Part = remembered(cell, (node.at, cell.unit), find)
+    return part
 
 
 def remembered(cell: Cell, key: Any, find: Callable[[], Any]) -> Any:
@@ -137,7 +138,7 @@ class Peers(Value):
         if self.self_ == "included":
             own = part_of(cell, self, self.gives, self.group)
             if own.stopped is not None:
-                raise own.stopped
+                raise own.stopped.with_traceback(None)
         taking, left_out = others(cell, self, self.gives, self.group, place)
         units = [(unit, part) for unit, part in taking if self.self_ == "included" or unit != cell.unit]
         proof: dict[str, Any] = {
@@ -145,8 +146,9 @@ class Peers(Value):
             "at": self.at,
             "of": [{"kind": "peer", "who": unit, "value": text_of(part.item.value)} for unit, part in units],
         }
-        if left_out:
-            proof["left_out"] = [one for one in left_out if one["who"] != cell.unit]
+        gone = [one for one in left_out if one["who"] != cell.unit]
+        if gone:
+            proof["left_out"] = gone
         try:
             value = self._combined(cell, place, units)
         except NothingToCombine as nothing:
@@ -233,7 +235,7 @@ class Rank(Value):
         """Order the exact values; only a unit that `only` excludes is unranked."""
         own = part_of(cell, self, self.of, None)
         if own.stopped is not None:
-            raise own.stopped
+            raise own.stopped.with_traceback(None)
         proof: dict[str, Any] = {"kind": self.kind, "at": self.at}
         if own.item is None:
             return answered(self.if_unranked, "UNRANKED", {**proof, "of": []})

@@ -82,7 +82,7 @@ class Step(Value):
         return Span(low, high, whole=True)
 
     def evaluate(self, cell: Cell) -> Known:
-        """gap = max(0, distance beyond the line); steps = gap ÷ per, counted by mode; result = steps × gives."""
+        """The gap = max(0, distance beyond the line); steps = gap ÷ per, counted by mode; result = steps × gives."""
         measure, line = self.of.evaluate(cell), self.from_.evaluate(cell)
         gap = measure.value - line.value if self.direction == "above" else line.value - measure.value
         steps = max(gap, Fraction(0)) / rational(self.per)

@@ -165,15 +165,10 @@ class Level(Result):
         for limit in self.limits:
             limit.if_.judge(scope)
             unreachable(scope, [limit.if_], [limit.at, limit.at])
-            idle = limit.not_above in ids and ids.index(limit.not_above or "") >= self._worst(ids, started)
-            if idle or (limit.not_above is None and best == len(ids) - 1):
+            lowest = len(ids) - 1
+            least = ids.index(limit.not_above) if limit.not_above in ids else lowest
+            if best >= (lowest if limit.not_above is None else least):
                 scope.report.add("LIMIT_WITHOUT_EFFECT", limit.at, "该限制永远不起作用", "the limit can never act")
-
-    @staticmethod
-    def _worst(ids: list[str], started: set[str]) -> int:
-        """The place from which `not_above` lowers nobody: the worst level, or the best if all start there."""
-        places = [ids.index(level) for level in started if level in ids]
-        return len(ids) - 1 if not places else max(max(places), 0)
 
     def evaluate(self, cell: Cell) -> Answer:
         """The start, then the limits in the order written, each on the level reached so far."""
