@@ -31,6 +31,7 @@ from deploy.local.wuhan2015.records import (
 )
 
 __all__ = [
+    "PACK_FOLDER",
     "Appointment",
     "Calendar",
     "Indicator",
@@ -46,6 +47,7 @@ __all__ = [
     "load_pack",
 ]
 
+PACK_FOLDER = Path(__file__).parent
 UNIT_KINDS = ("city_bureau", "performance_office", "department", "district_bureau", "section", "tax_office")
 GROUPS = {"location": ("urban", "suburban", "development_zone"), "size": ("large", "medium", "small")}
 ROLES = (
@@ -78,7 +80,7 @@ METRIC_TYPES = (
 UNITLESS = frozenset(METRIC_TYPES) - {"count", "amount", "number"}
 
 
-def load_pack(folder: Path = Path(__file__).parent) -> Pack:
+def load_pack(folder: Path = PACK_FOLDER) -> Pack:
     """The pack in this folder, checked.
 
     Raises:
