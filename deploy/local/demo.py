@@ -19,7 +19,6 @@ from deploy.local.supervisor import Supervisor
 from deploy.local.system import System, describe
 
 Story = Callable[[Addresses, bool], Awaitable[int]]
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Layout = Callable[[Home, Callable[[str], None]], System]

@@ -3,6 +3,7 @@ import os
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,13 @@ def test_secrets_are_made_once_and_private(home: Home) -> None:
     assert SecretStore(store.path).get("nats.scoring_svc") == first
     assert store.get("nats.audit_svc") != first
     assert store.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_secrets_that_are_made_at_once_are_all_kept(home: Home) -> None:
+    names = [f"nats.user_{number}" for number in range(24)]
+    with ThreadPoolExecutor(8) as threads:
+        made = dict(zip(names, threads.map(SecretStore(home.state / "secrets.json").get, names), strict=True))
+    assert SecretStore(home.state / "secrets.json").all() == made
 
 
 def test_only_one_launcher_holds_a_directory(home: Home) -> None:

@@ -1,0 +1,76 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import nats
+import pytest
+from nats.aio.client import Client
+from nats.errors import Error
+
+from deploy.local.nats import Nats
+from deploy.local.places import Home
+from deploy.local.system import subjects_of
+
+
+@asynccontextmanager
+async def connected(url: str, errors: list[Exception] | None = None) -> AsyncIterator[Client]:
+    async def note(error: Exception) -> None:
+        if errors is not None:
+            errors.append(error)
+
+    client = await nats.connect(url, error_cb=note)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def test_acknowledged_messages_outlive_a_kill_and_a_wipe_loses_them(home: Home) -> None:
+    async with await Nats.start(home.directory / "nats") as server:
+        async with connected(server.url) as client:
+            await client.jetstream().add_stream(name="SCORING", subjects=["indicator.>"])
+            for _ in range(20):
+                await client.jetstream().publish("indicator.deducted.v1", b"{}")
+            await server.kill()
+        await server.start_again()
+        async with connected(server.url) as client:
+            assert (await client.jetstream().stream_info("SCORING")).state.messages == 20
+        await server.wipe()
+        async with connected(server.url) as client:
+            assert await client.jetstream().streams_info() == []
+
+
+async def test_a_paused_server_answers_again_when_it_goes_on(home: Home) -> None:
+    async with await Nats.start(home.directory / "nats") as server:
+        await server.pause()
+        with pytest.raises((Error, TimeoutError)):
+            await nats.connect(server.url, allow_reconnect=False, max_reconnect_attempts=0, connect_timeout=1)
+        await server.resume()
+        async with connected(server.url) as client:
+            await client.flush(timeout=5)
+
+
+async def test_a_service_may_publish_only_its_own_events(home: Home) -> None:
+    users = {service: subjects_of(service) for service in ("scoring_svc", "audit_svc")}
+    async with await Nats.start(home.directory / "nats", users=users) as server:
+        async with connected(server.url) as client:
+            await client.jetstream().add_stream(name="ALL", subjects=["indicator.>", "dlq.>"])
+        refused: list[Exception] = []
+        async with connected(server.url_for("scoring_svc"), refused) as client:
+            await client.jetstream().publish("indicator.deducted.v1", b"{}")
+            await client.jetstream().publish("dlq.scoring_svc.facts.recorded.v1", b"{}")
+        assert refused == []
+        async with connected(server.url_for("audit_svc"), refused) as client:
+            await client.publish("indicator.deducted.v1", b"{}")
+            await client.flush()
+            await asyncio.sleep(0.1)
+        assert "permissions violation" in str(refused[0]).lower()
+        async with connected(server.url) as client:
+            assert (await client.jetstream().stream_info("ALL")).state.messages == 2
+
+
+async def test_a_wrong_password_does_not_enter(home: Home) -> None:
+    async with await Nats.start(home.directory / "nats") as server:
+        url = server.url.replace("operator:", "operator:x")
+        with pytest.raises(Error):
+            await nats.connect(url, allow_reconnect=False, max_reconnect_attempts=0, connect_timeout=2)
