@@ -118,6 +118,8 @@ JSON_EDITS = [
     ),
     ("policy.json", '"make_up_share": "0.5"', '"make_up_share": "1.5"', ("policy.json", "make_up_share")),
     ("policy.json", '{"loss_at_least": "0"}', '{"loss_at_least": "1"}', ("policy.json", "every loss has a tier")),
+    ("policy.json", '"of_tier": "orange"', '"of_tier": "blue"', ("policy.json", "of_tier blue")),
+    ("policy.json", '"share_at_least": "0.8"', '"share": "0.8"', ("policy.json", "a condition holds some of")),
     ("story.json", '"interviewer": "P0001"', '"interviewer": "P9999"', ("story.json", "P9999 names no person")),
     ("generation.json", '"form": "number"', '"form": "guess"', ("generation.json", "form is not one of")),
 ]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from deploy.local.wuhan2015.records import IndicatorSet, Metric, Person, Policy,
 from shared.contracts.periods import parse_period
 
 CONDITIONS = frozenset({"share_at_least", "loss_at_least", "repeats_at_least"})
+ESCALATION = frozenset({"repeats_within_months", "of_tier"})
 NOT_A_SYSTEM = ("self_report", "inspection")
 
 
@@ -66,12 +66,10 @@ def read_policy(folder: Path, posts: set[str]) -> Policy:
     document = read_document(folder, "policy.json")
     content = document.content
     code = document.take(content, "code", "code", str)
-    tiers = tuple(_tier(document, item, posts) for item in document.take(content, code, "tiers", list))
-    if not tiers or not any(
-        name == "loss_at_least" and Decimal(value) == 0
-        for condition in tiers[-1].any_of
-        for name, value in condition.items()
-    ):
+    items = document.take(content, code, "tiers", list)
+    names = [document.take(item, "tiers", "tier", str) for item in items]
+    tiers = tuple(_tier(document, item, posts, names) for item in items)
+    if not tiers or {"loss_at_least": "0"} not in tiers[-1].any_of:
         raise document.invalid("tiers", 'the last tier must hold {"loss_at_least": "0"}: every loss has a tier')
     return Policy(
         code=code,
@@ -82,21 +80,16 @@ def read_policy(folder: Path, posts: set[str]) -> Policy:
     )
 
 
-def _tier(document: Document, item: dict[str, Any], posts: set[str]) -> Tier:
-    name = item.get("tier", "tiers")
+def _tier(document: Document, item: dict[str, Any], posts: set[str], tiers: Sequence[str]) -> Tier:
+    name = item["tier"]
     any_of = document.take(item, name, "any_of", list)
     for condition in any_of:
-        if len(CONDITIONS & set(condition)) != 1:
-            raise document.invalid(name, f"{name}: each condition holds exactly one of {', '.join(sorted(CONDITIONS))}")
-        for field in condition.keys() & {"share_at_least", "loss_at_least"}:
-            document.decimal(condition, name, field)
-        for field in condition.keys() & {"repeats_at_least"}:
-            document.take(condition, name, field, int)
-            document.take(condition, name, "repeats_within_months", int)
+        _check_condition(document, name, condition, tiers)
     if document.take(item, name, "interviewer_post", str) not in posts:
         raise document.invalid(name, f"{name}: nobody holds the post {item['interviewer_post']}")
-    if not 0 <= document.decimal(item, name, "make_up_share") <= 1:
-        raise document.invalid(name, f"{name}: make_up_share lies between 0 and 1")
+    for field in ("make_up_share", "cured_share"):
+        if not 0 <= document.decimal(item, name, field) <= 1:
+            raise document.invalid(name, f"{name}: {field} lies between 0 and 1")
     return Tier(
         tier=name,
         name=document.take(item, name, "name", str),
@@ -108,7 +101,22 @@ def _tier(document: Document, item: dict[str, Any], posts: set[str]) -> Tier:
         respond_within_working_days=document.take(item, name, "respond_within_working_days", int),
         rectify_within_working_days=document.take(item, name, "rectify_within_working_days", int),
         make_up_share=item["make_up_share"],
+        cured_share=item["cured_share"],
     )
+
+
+def _check_condition(document: Document, tier: str, condition: dict[str, Any], tiers: Sequence[str]) -> None:
+    if not CONDITIONS & set(condition) or set(condition) - CONDITIONS - ESCALATION:
+        raise document.invalid(tier, f"{tier}: a condition holds some of {', '.join(sorted(CONDITIONS | ESCALATION))}")
+    for field in ("share_at_least", "loss_at_least"):
+        if field in condition:
+            document.decimal(condition, tier, field)
+    if "repeats_at_least" in condition:
+        document.take(condition, tier, "repeats_at_least", int)
+        document.take(condition, tier, "repeats_within_months", int)
+    # A tier counts lighter or equal losses: those of a graver one would already have reached it.
+    if "of_tier" in condition and condition["of_tier"] not in tiers[tiers.index(tier) :]:
+        raise document.invalid(tier, f"{tier}: of_tier {condition['of_tier']} is no tier from {tier} down")
 
 
 def read_story(

@@ -169,6 +169,7 @@ class Tier:
     respond_within_working_days: int
     rectify_within_working_days: int
     make_up_share: str
+    cured_share: str
 
 
 @dataclass(frozen=True, kw_only=True)
