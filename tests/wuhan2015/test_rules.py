@@ -1,13 +1,17 @@
 """The pack's rules in the engine: publishable, readable, and able to score every period's facts."""
 
+import json
 from collections.abc import Mapping
 from datetime import date
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from deploy.local.wuhan2015.generate_facts import FactRow, default_pack, facts
 from deploy.local.wuhan2015.loader import Indicator, Unit
+from services.scoring_svc.engine import domain as engine
 from services.scoring_svc.engine.domain import (
     FactsJson,
     Outcome,
@@ -70,6 +74,14 @@ def test_each_rule_may_be_published_and_reads_as_a_sentence(one: Indicator) -> N
     assert check_rule(one.rule) == []
     for language in ("zh", "en"):
         assert len(sentence(parse_rule(one.rule), language)) > 10
+
+
+def test_rules_fit_the_published_schema() -> None:
+    schema = Path(engine.__file__).with_name("rule_language_1.schema.json").read_text(encoding="utf-8")
+    validator = Draft202012Validator(json.loads(schema))
+    assert [one.code for one in PACK.indicators if not validator.is_valid(one.rule)] == []
+    broken = {**PACK.indicators[0].rule, "rule_language": "1"}
+    assert not validator.is_valid(broken)
 
 
 @pytest.mark.parametrize("one", PACK.indicators, ids=lambda one: one.code)
