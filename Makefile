@@ -50,7 +50,7 @@ dead-letters: local ## list, show or replay dead letters: service=audit_svc ARGS
 	@$(LOCAL) as $(service) shared.messaging.dead_letters $(or $(ARGS),list)
 
 trail-verify: local ## verify the hash chain of a service's trail: service=audit_svc
-	@$(LOCAL) as $(service) shared.trail $(ARGS)
+	@$(LOCAL) as $(service) shared.trail verify
 
 # --- the checks ---------------------------------------------------------------------------------------------------
 

@@ -116,9 +116,11 @@ def environment_of_running(home: Home, service: str) -> dict[str, str]:
 
 
 def subjects_of(service: str) -> tuple[str, ...]:
-    """What a service may publish: the event types it produces, and dead letters under its own name."""
+    """What a service may publish: the event types it produces, also as a snapshot for one reader; and, under its
+    own name, dead letters and what it replays to itself.
+    """
     own = tuple(name for name, declared in declarations().items() if declared.producer == service)
-    return (*own, f"dlq.{service}.>")
+    return (*own, *(f"snapshot.*.{name}" for name in own), f"snapshot.{service}.>", f"dlq.{service}.>")
 
 
 def source_systems() -> tuple[str, ...]:
