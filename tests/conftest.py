@@ -1,0 +1,36 @@
+"""The real servers that tests run on: one PostgreSQL and one NATS for the whole session, databases fresh for each."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from deploy.local.nats import Nats
+from deploy.local.postgres import Postgres
+from shared.testing import Dsns
+from shared.testing import fresh_database as make_fresh_database
+
+
+@pytest_asyncio.fixture(scope="session")
+async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Postgres]:
+    directory: Path = tmp_path_factory.mktemp("postgres")
+    cluster = await Postgres.start(directory, settings={"max_connections": "300"})
+    try:
+        yield cluster
+    finally:
+        await cluster.stop()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def nats_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nats]:
+    async with await Nats.start(tmp_path_factory.mktemp("nats")) as server:
+        yield server
+
+
+@pytest.fixture
+def fresh_database(postgres: Postgres) -> Callable[[str], Awaitable[Dsns]]:
+    async def make(service: str) -> Dsns:
+        return (await make_fresh_database(postgres, service))[1]
+
+    return make
