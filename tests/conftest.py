@@ -1,14 +1,15 @@
 """The real servers that tests run on: one PostgreSQL and one NATS for the whole session, databases fresh for each."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from deploy.local.lodging import remove_lodging
 from deploy.local.nats import Nats
 from deploy.local.postgres import Postgres
-from shared.testing import Dsns
+from shared.testing import Dsns, TestIssuer, issuer_for_tests
 from shared.testing import fresh_database as make_fresh_database
 
 
@@ -20,6 +21,7 @@ async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Po
         yield cluster
     finally:
         await cluster.stop()
+        remove_lodging(directory)
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -34,3 +36,9 @@ def fresh_database(postgres: Postgres) -> Callable[[str], Awaitable[Dsns]]:
         return (await make_fresh_database(postgres, service))[1]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def issuer() -> Iterator[TestIssuer]:
+    with issuer_for_tests() as made:
+        yield made
