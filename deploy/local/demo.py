@@ -15,7 +15,7 @@ from pathlib import Path
 from deploy.local.lodging import remove_lodging
 from deploy.local.places import Addresses, Home, kept_home, throw_away_home
 from deploy.local.sentences import CannotRun
-from deploy.local.supervisor import Supervisor
+from deploy.local.supervisor import Supervisor, end_leftovers
 from deploy.local.system import System, describe
 
 Story = Callable[[Addresses, bool], Awaitable[int]]
@@ -57,6 +57,7 @@ async def run(home: Home, *, story: Story | None, once: bool, layout: Layout = d
     start or dies; everything is stopped then too.
     """
     begun = time.monotonic()
+    await asyncio.to_thread(end_leftovers, home, _tell)  # before ports are chosen: they hold the wished ones
     system = layout(home, _tell)
     supervisor = Supervisor(system.parts, home, _tell)
     stop = _stop_signals()

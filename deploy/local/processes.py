@@ -16,6 +16,8 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # the wheel carries no types
 
+_LONGEST_LOG = 32 * 1024 * 1024  # bytes; a longer one is put aside at the next start, in place of the one before
+
 
 @dataclass(frozen=True)
 class RunAs:
@@ -28,9 +30,10 @@ class RunAs:
 class Child:
     """One started process and the file its output goes to."""
 
-    def __init__(self, name: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, name: str, process: subprocess.Popen[bytes], log: Path, log_begins: int) -> None:
         self.name = name
         self.log = log
+        self._log_begins = log_begins
         self._process = process
 
     @property
@@ -78,8 +81,8 @@ class Child:
         await self.kill_all()
 
     def last_lines(self, count: int = 15) -> str:
-        """The last lines of its log."""
-        return last_lines(self.log, count)
+        """The last lines of its log, without those of earlier starts."""
+        return last_lines(self.log, count, begin=self._log_begins)
 
 
 def spawn(
@@ -96,7 +99,10 @@ def spawn(
     It gets a session of its own: Ctrl-C reaches only the launcher, which stops the rest in order.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > _LONGEST_LOG:
+        log.replace(log.with_name(f"{log.name}.1"))
     with log.open("ab") as output:
+        log_begins = output.tell()
         process = subprocess.Popen(
             list(command),
             stdin=subprocess.DEVNULL,
@@ -109,16 +115,16 @@ def spawn(
             group=run_as.gid if run_as else None,
             extra_groups=[] if run_as else None,
         )
-    return Child(name, process, log)
+    return Child(name, process, log, log_begins)
 
 
-def last_lines(log: Path, count: int) -> str:
-    """The last lines of a log file; empty when there is none."""
+def last_lines(log: Path, count: int, *, begin: int = 0) -> str:
+    """The last lines of a log file, nothing before the byte `begin`; empty when there is none."""
     if not log.exists():
         return ""
     with log.open("rb") as file:
         file.seek(0, 2)
-        file.seek(max(0, file.tell() - 64 * 1024))
+        file.seek(max(begin, file.tell() - 64 * 1024))
         lines = file.read().decode("utf-8", "replace").splitlines()
     return "\n".join(lines[-count:])
 

@@ -47,10 +47,8 @@ class Supervisor:
     async def start(self) -> None:
         """Start every part as soon as those it waits for are ready; independent ones at the same time.
 
-        Processes that a killed launcher left behind are ended first. When one part does not come up the rest
-        is stopped and its CannotRun is raised.
+        When one part does not come up the rest is stopped and its CannotRun is raised.
         """
-        await asyncio.to_thread(self._end_leftovers)
         ready = {part.name: asyncio.Event() for part in self._parts}
         tasks = [asyncio.create_task(self._start(part, ready)) for part in self._parts]
         try:
@@ -93,11 +91,13 @@ class Supervisor:
         started = {name: [child.pid, started_at(child.pid)] for name, child in self._running.items()}
         self._home.remember("processes", started)
 
-    def _end_leftovers(self) -> None:
-        for name, entry in self._home.recall("processes").items():
-            if isinstance(entry, list) and started_at(int(entry[0])) == entry[1] is not None:
-                self._tell(f"{name} was left running by a launcher that was killed: ending it")
-                end_by_id(int(entry[0]))
+
+def end_leftovers(home: Home, tell: Callable[[str], None]) -> None:
+    """End the processes that a killed launcher left running; one whose id was given to another since is spared."""
+    for name, entry in home.recall("processes").items():
+        if isinstance(entry, list) and entry[1] is not None and started_at(int(entry[0])) == entry[1]:
+            tell(f"{name} was left running by a launcher that was killed: ending it")
+            end_by_id(int(entry[0]))
 
 
 def _how(returncode: int) -> str:

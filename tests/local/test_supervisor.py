@@ -11,7 +11,7 @@ from deploy.local.places import Home
 from deploy.local.ports import free_port
 from deploy.local.processes import Child, spawn, started_at
 from deploy.local.sentences import CannotRun
-from deploy.local.supervisor import Supervisor
+from deploy.local.supervisor import Supervisor, end_leftovers
 
 
 @dataclass
@@ -130,8 +130,18 @@ async def test_processes_of_a_killed_launcher_are_ended_at_the_next_start(home: 
             "stranger": [stranger.pid, 12345.0],  # the id was given to another process since: it must live
         },
     )
-    supervisor = Supervisor([], home, nothing)
-    await supervisor.start()
+    told: list[str] = []
+    end_leftovers(home, told.append)
+    assert told == ["orphan was left running by a launcher that was killed: ending it"]
     assert orphan.returncode is not None
     assert stranger.returncode is None
     await stranger.kill_all()
+
+
+async def test_last_words_are_of_this_start_only(home: Home) -> None:
+    log = home.logs / "speaker.log"
+    for words in ("first start", "second start"):
+        child = spawn("speaker", ["echo", words], log=log, environment=dict(os.environ))
+        assert await child.wait(5)
+        assert child.last_lines() == words
+    assert log.read_text("utf-8") == "first start\nsecond start\n"
