@@ -171,6 +171,26 @@ async def forget_durable(link: Link, durable: Durable) -> None:
     await link.api(f"CONSUMER.DELETE.{durable.stream}.{durable.service}")
 
 
+async def differences_now(link: Link) -> list[str]:
+    """How the broker differs from all that is wanted, absent streams and consumers included; changes nothing."""
+    asked: list[tuple[str, str, dict[str, Any]]] = [
+        (f"stream {each.name}", f"STREAM.INFO.{each.name}", each.config) for each in streams()
+    ]
+    asked += [
+        (f"consumer {each.stream}/{each.service}", f"CONSUMER.INFO.{each.stream}.{each.service}", each.config)
+        for each in durables()
+    ]
+    found: list[str] = []
+    for name, subject, wanted in asked:
+        try:
+            found += _differences(name, wanted, (await link.api(subject))["config"])
+        except BrokerRefused as refused:
+            if refused.code not in (_CONSUMER_NOT_FOUND, _STREAM_NOT_FOUND):
+                raise
+            found.append(f"{name}: absent")
+    return found
+
+
 async def apply(link: Link) -> list[str]:
     """Make every stream and consumer as wanted; returns what was changed. For the operator's command only."""
     changed: list[str] = []

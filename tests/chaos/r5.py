@@ -1,0 +1,75 @@
+"""R5: exactly one effect per deduction, under duplicates, disorder and a broker that dies right after its answers.
+
+Two guards: the inbox, and the business key. Each is taken away alone; the control takes both.
+"""
+
+import asyncio
+import random
+
+from deploy.local.nats import Nats
+from tests.chaos.stations import SUBJECT, Station, as_owner, messaging_database, settled, started
+from tests.chaos.verdict import System, Verdict, red_if
+
+_NO_INBOX = "ALTER TABLE inbox DROP CONSTRAINT pk_inbox"
+_NO_KEY = "DROP INDEX effects_once"
+_GUARDS = {"both": (), "key_only": (_NO_INBOX,), "inbox_only": (_NO_KEY,), "none": (_NO_INBOX, _NO_KEY)}
+
+
+async def _round(system: System, size: int, kills: int, without: tuple[str, ...]) -> tuple[int, int]:
+    """(missing, duplicate) effects of `size` deductions."""
+    reader_dsn = await messaging_database(system.postgres, "audit_svc")
+    for statement in without:
+        await as_owner(system.postgres, reader_dsn, statement)
+    scoring = Station("scoring_svc", await messaging_database(system.postgres, "scoring_svc"), system.nats.url)
+    workers = [Station("audit_svc", reader_dsn, system.nats.url) for _ in range(2)]
+    async with started(scoring, *workers):
+        killing = asyncio.create_task(_kill(system.nats, kills))
+        numbers = list(range(size))
+        random.shuffle(numbers)
+        for start in range(0, size, 20):
+            await scoring.record(numbers[start : start + 20])
+            await asyncio.sleep(0.01)
+        await killing
+        await _repeat(scoring, share=0.3)
+        await settled(workers[0], size, within=60 + size / 100)
+        await asyncio.sleep(0.3)
+        total = await workers[0].count("effects")
+        distinct = (await workers[0].fetch("SELECT count(DISTINCT deduction_id) AS n FROM effects"))[0]["n"]
+    await system.nats.wipe()
+    return size - distinct, total - distinct
+
+
+async def _kill(nats: Nats, times: int) -> None:
+    for _ in range(times):
+        await asyncio.sleep(random.uniform(0.2, 0.6))  # noqa: S311 - when to break something is no secret
+        await nats.kill()
+        await nats.start_again()
+
+
+async def _repeat(scoring: Station, *, share: float) -> None:
+    """Send a part of what was sent once more, out of order, so that the broker cannot recognise it."""
+    rows = list(await scoring.fetch("SELECT event_id, envelope FROM outbox"))
+    for row in random.sample(rows, int(len(rows) * share)):
+        await scoring.bus.link.wait_connected(10)
+        await scoring.bus.link.jetstream.publish(
+            SUBJECT, row["envelope"].encode(), timeout=5, headers={"Nats-Msg-Id": f"again:{row['event_id']}"}
+        )
+
+
+async def run(system: System, *, seconds: float) -> Verdict:
+    """About seconds x 330 deductions: 20,000 in a minute."""
+    size, kills = max(200, int(seconds * 83)), max(1, int(seconds / 6))
+    found = {name: await _round(system, size, kills, without) for name, without in _GUARDS.items()}
+    guarded = [value for name, value in found.items() if name != "none"]
+    return Verdict(
+        "R5",
+        held=all(value == (0, 0) for value in guarded),
+        control=red_if(found["none"][1] > min(100, size // 20)),
+        figures={
+            "lost": sum(missing for missing, _ in guarded),
+            "duplicate": sum(duplicate for _, duplicate in guarded),
+            "of": size * len(guarded),
+            "kills": kills * len(found),
+            "control_duplicates": found["none"][1],
+        },
+    )

@@ -1,0 +1,16 @@
+"""The promises of the bus at a small size; `make chaos` runs the same at full size."""
+
+import importlib
+
+import pytest
+
+from tests.chaos.verdict import System
+
+SECONDS = {"r3": 2, "r5": 3, "r6": 3, "r16": 6, "r17": 3}
+
+
+@pytest.mark.parametrize("name", SECONDS)
+async def test_the_promise_holds_and_its_control_goes_red(system: System, name: str) -> None:
+    verdict = await importlib.import_module(f"tests.chaos.{name}").run(system, seconds=SECONDS[name])
+    assert verdict.held, str(verdict)
+    assert verdict.control == "red", str(verdict)
