@@ -15,7 +15,7 @@ service ?= audit_svc
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-clean start stop test check format bench chaos cases trace token people clock logs \
-	dead-letters trail-verify documents lock local development
+	dead-letters redrive topology trail-verify documents lock local development
 
 help: ## list the chores
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -47,7 +47,13 @@ logs: local ## print the ends of the logs: only=scoring_svc
 	@$(LOCAL) logs $(if $(only),--only "$(only)")
 
 dead-letters: local ## list, show or replay dead letters: service=audit_svc ARGS="list" (show ID, replay ID)
-	@$(LOCAL) as $(service) shared.messaging.dead_letters $(or $(ARGS),list)
+	@$(LOCAL) as $(service) shared.messaging --service $(service) dead-letters $(or $(ARGS),list)
+
+redrive: local ## send kept events again: service=scoring_svc ARGS="--since 2015-07-01T00:00:00+08:00 [--type T] [--to SERVICE]"
+	@$(LOCAL) as $(service) shared.messaging --service $(service) redrive $(ARGS)
+
+topology: local ## show or create the broker's streams and consumers: ARGS=show|apply
+	@$(LOCAL) as $(service) shared.messaging topology $(or $(ARGS),show)
 
 trail-verify: local ## verify the hash chain of a service's trail: service=audit_svc
 	@$(LOCAL) as $(service) shared.trail verify

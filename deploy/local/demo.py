@@ -83,7 +83,8 @@ async def run(home: Home, *, story: Story | None, once: bool, layout: Layout = d
         await supervisor.stop()
         for number in _STOP_SIGNALS:
             asyncio.get_running_loop().remove_signal_handler(number)
-        _tell("everything is stopped")
+        if not once:  # the last line of `--once` is the story's count of claims
+            _tell("everything is stopped")
 
 
 async def _course(home: Home, system: System, story: Story | None, *, once: bool) -> int:

@@ -160,4 +160,6 @@ def throw_away_home() -> Home:
     """A new directory for one run that leaves nothing behind."""
     kept = kept_home().directory
     kept.mkdir(parents=True, exist_ok=True)
-    return Home(Path(tempfile.mkdtemp(prefix="once-", dir=kept)))
+    directory = Path(tempfile.mkdtemp(prefix="once-", dir=kept))
+    directory.chmod(0o711)  # PostgreSQL's user must walk through; what is private has a mode of its own
+    return Home(directory)
