@@ -228,6 +228,8 @@ class Database:
             pool_size=pool,
             max_overflow=0,
             pool_timeout=5,
+            # Nobody waits longer for another's lock: such a request is answered "in progress".
+            connect_args={"server_settings": {"lock_timeout": "5000"}},
             json_serializer=lambda value: msgspec.json.encode(value).decode(),
             json_deserializer=msgspec.json.decode,
         )

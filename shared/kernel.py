@@ -15,8 +15,8 @@ from sqlalchemy import (
     func,
 )
 
+import shared.messaging.tables as messaging
 from shared.directory import tables as directory
-from shared.messaging import tables as messaging
 
 _APPEND_ONLY = "SELECT, INSERT"
 

@@ -17,7 +17,9 @@ def upgrade() -> None:
     for script in (_MESSAGING, _HERE.with_suffix(".sql")):
         text = script.read_text(encoding="utf-8")
         # The driver runs a whole script; a prepared statement takes one statement only.
-        op.get_bind().connection.dbapi_connection.run_async(lambda driver, text=text: driver.execute(text))
+        adapted = op.get_bind().connection.dbapi_connection
+        assert adapted is not None  # noqa: S101 - alembic runs inside a connection
+        adapted.run_async(lambda driver, text=text: driver.execute(text))
 
 
 def downgrade() -> None:
