@@ -22,6 +22,8 @@ from services.scoring_svc.engine.results.base import Result
 RESERVED_NAMES = frozenset({"all", "none", "place"})
 LARGEST = 20_000
 """So many nodes a rule may have with every definition written out, so that a proof stays readable."""
+DEEPEST = 100
+"""So deep a rule may be nested with every definition written out."""
 
 
 def check_parts(inputs: Mapping[str, Input], defines: Mapping[str, Definition], result: Result) -> Scope:
@@ -172,7 +174,7 @@ def _fits(item: Input, text: str) -> bool:
 
 
 def _size(scope: Scope, result: Result) -> None:
-    """Refuse a rule that is too large once every definition is written out."""
+    """Refuse a rule that is too large or too deep once every definition is written out."""
     sizes: dict[str, int] = {}
 
     def size(root: Any) -> int:
@@ -180,8 +182,16 @@ def _size(scope: Scope, result: Result) -> None:
 
     for name, definition in scope.defines.items():
         sizes[name] = size(definition.value)
-    if size(result) > LARGEST:
-        scope.report.add("SHAPE", "/result", "规则过大", "the rule is too large")
+    depths: dict[str, int] = {}
+
+    def depth(root: Any) -> int:
+        own = depths.get(root.name, 1) if isinstance(root, Name) else 1
+        return max([own, *(1 + depth(part) for part in parts(root))])
+
+    for name, definition in scope.defines.items():
+        depths[name] = 1 + depth(definition.value)
+    if size(result) > LARGEST or max([depth(result), *depths.values()]) > DEEPEST:
+        scope.report.add("SHAPE", "/result", "规则过大或嵌套过深", "the rule is too large or nested too deeply")
 
 
 def reads(scope: Scope, node: Any, *, place: bool) -> bool:

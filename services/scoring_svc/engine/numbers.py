@@ -12,11 +12,16 @@ from math import gcd, lcm
 DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 _HALF = Fraction(1, 2)
+LONGEST = 40
+"""So many characters a number may have; ten million million yuan to the cent need seventeen."""
 
 
 def is_decimal(text: str) -> bool:
-    """Whether the text is a decimal number of the language: no exponent, no thousands mark, no sign of plus."""
-    return DECIMAL.fullmatch(text) is not None
+    """Whether the text is a decimal number of the language: no exponent, no thousands mark, no sign of plus.
+
+    A text longer than `LONGEST` is none either, so that nobody can make arithmetic slow by typing digits.
+    """
+    return len(text) <= LONGEST and DECIMAL.fullmatch(text) is not None
 
 
 def is_name(text: str) -> bool:

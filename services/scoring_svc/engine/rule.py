@@ -113,7 +113,7 @@ def parse(document: Any) -> Rule:
         raise AssertionError
     try:
         digest = hashlib.sha256(canonical(document)).hexdigest()
-    except (RecursionError, TypeError, UnicodeEncodeError) as error:
+    except (RecursionError, TypeError, AttributeError, UnicodeEncodeError) as error:
         raise RuleRefused([Finding("SHAPE", "", "不是合法的JSON", "this is no JSON document")]) from error
     known = _PARSED.get(digest)
     if known is not None:

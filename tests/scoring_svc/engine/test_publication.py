@@ -2,6 +2,7 @@
 
 import copy
 import json
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -111,7 +112,7 @@ PAIRS: list[tuple[str, Json, Json]] = [
     ("UNKNOWN_KIND", altered("/result/kind", "veto"), GOOD),
     ("SHAPE", altered(f"{CLAUSE}/per", 1), GOOD),
     ("SHAPE", altered(f"{CLAUSE}/mode", "rounded"), GOOD),
-    ("SHAPE", altered("/result/rounding/places", True), GOOD),
+    ("SHAPE", altered("/result/rounding", {"mode": "half_up", "places": True}), GOOD),
     ("SHAPE", altered("/result/base", "1\n"), GOOD),
     ("SHAPE", table([{"at_least": "1", "above": "2", "gives": "1"}]), table(FULL)),
     ("SHAPE", table([{"at_least": "1", "gives": "1", "refuse": label("不")}]), table(FULL)),
@@ -311,6 +312,24 @@ def test_definitions_that_multiply_are_refused_by_name() -> None:
     assert [finding.code for finding in check_rule(document)] == ["SHAPE"]
 
 
+def test_a_chain_of_definitions_without_end_is_refused_by_name() -> None:
+    define: Json = {"d0": "x"}
+    for number in range(150):
+        define[f"d{number + 1}"] = {"kind": "sum", "of": [f"d{number}", "1"]}
+    assert [finding.code for finding in check_rule(rule({"x": quantity("points")}, points("d150"), **define))] == [
+        "SHAPE"
+    ]
+
+
+def test_weights_too_fine_for_a_geometric_mean_are_refused_by_name() -> None:
+    assert [finding.code for finding in check_rule(weighted("geometric", "33.333333", "66.666667"))] == ["SHAPE"]
+    assert check_rule(weighted("arithmetic", "33.333333", "66.666667")) == []
+
+
+def test_a_number_of_endless_digits_is_refused_by_name() -> None:
+    assert [finding.code for finding in check_rule(altered("/result/base", "9" * 5000))] == ["SHAPE"]
+
+
 def test_hash_does_not_depend_on_the_order_of_keys() -> None:
     other = dict(reversed(list(copy.deepcopy(GOOD).items())))
     assert rule_hash(parse_rule(GOOD)) == rule_hash(parse_rule(other))
@@ -320,8 +339,8 @@ def test_hash_does_not_depend_on_the_order_of_keys() -> None:
 
 def test_attainable_and_peers() -> None:
     held = rule({"x": PERCENT}, points(step(gives="-0.1"), base="2", floor="0"))
-    assert attainable(parse_rule(held)) == (0, 2)
-    assert attainable(parse_rule(GOOD)) == (None, 0)
+    assert attainable(parse_rule(held)) == (Fraction(0), Fraction(2))
+    assert attainable(parse_rule(GOOD)) == (None, Fraction(0))
     assert not depends_on_peers(parse_rule(GOOD))
     assert depends_on_peers(parse_rule(rule({"x": MONEY}, points(ranked()))))
     assert depends_on_peers(parse_rule(rule({"x": quantity(missing="peers_mean")}, points(step()))))

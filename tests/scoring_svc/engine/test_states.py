@@ -64,6 +64,7 @@ def test_exempt_fact_stays_visible_with_its_true_value() -> None:
         ({"x": "1,000"}, "VALUE_MALFORMED"),
         ({"x": "1e3"}, "VALUE_MALFORMED"),
         ({"x": 1}, "VALUE_MALFORMED"),
+        ({"x": "9" * 5000}, "VALUE_MALFORMED"),
         ({"x": "1\n"}, "VALUE_MALFORMED"),
         ({"x": {"state": "gone"}}, "VALUE_MALFORMED"),
         ({"x": "1.5"}, "VALUE_NOT_ALLOWED"),

@@ -5,6 +5,7 @@ Belongs here: weighted_mean. Does not belong here: means over records or units; 
 
 from dataclasses import dataclass
 from fractions import Fraction
+from math import lcm
 from typing import ClassVar
 
 from services.scoring_svc.engine import reach
@@ -17,6 +18,9 @@ from services.scoring_svc.engine.primitives.arithmetic import numeric, proved, s
 from services.scoring_svc.engine.reach import Reach
 from services.scoring_svc.engine.shape import DECIMAL, Chosen, Form, ListOf, Shape, word
 from services.scoring_svc.engine.speech import Speech
+
+HIGHEST_DEGREE = 10_000
+"""The weights of a geometric mean as whole numbers may add up to this: 100 with two places."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,9 @@ class WeightedMean(Value):
                 f"权重之和应为{self.out_of}，且均为正数",
                 f"the weights must be positive and add up to {self.out_of}",
             )
+        finest = lcm(*(weight.denominator for weight in weights))
+        if self.rounding is not None and sum(weights, Fraction(0)) * finest > HIGHEST_DEGREE:
+            scope.report.add("SHAPE", f"{self.at}/parts", "几何平均的权重过细", "weights too fine for a geometric mean")
         return scope.common([numeric(scope, part.value) for part in self.parts], self.at)
 
     def reach_in(self, scope: Scope) -> Reach:
