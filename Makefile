@@ -15,7 +15,7 @@ service ?= audit_svc
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-clean start stop test check format bench chaos cases trace token people clock logs \
-	dead-letters redrive topology trail-verify documents lock local development
+	dead-letters redrive topology trail-verify contracts lock local development
 
 help: ## list the chores
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -89,7 +89,7 @@ format: development ## format the code and put right what can be put right by ru
 	@$(RUN) -m ruff check --fix --quiet || true
 	@$(RUN) -m ruff format
 
-documents: development ## write the generated schemas and documents of the contracts
+contracts: development ## write the generated schemas and contracts of the contracts
 	@$(RUN) -m shared.contracts.generate
 
 lock: local ## write the hashed requirements anew (installs uv into a throw-away environment)
