@@ -50,7 +50,7 @@ class ServiceClient:
         self._fetching = asyncio.Lock()
 
     @classmethod
-    def of(cls, settings: Settings, *, what: str, base_url: str | None) -> Self:
+    def of(cls, settings: Settings, *, what: str, base_url: str | None, timeout: float = 10.0, tries: int = 3) -> Self:
         """The client that a service's settings describe. Raises ValueError naming the setting that is absent."""
         needed = {
             "token_url": settings.token_url,
@@ -62,7 +62,15 @@ class ServiceClient:
         if absent:
             raise ValueError(f"calling {what} needs settings that are absent: {', '.join(absent)}")
         token_url, client_id, client_secret, url = (str(value) for value in needed.values())
-        return cls(what=what, base_url=url, token_url=token_url, client_id=client_id, client_secret=client_secret)
+        return cls(
+            what=what,
+            base_url=url,
+            token_url=token_url,
+            client_id=client_id,
+            client_secret=client_secret,
+            timeout=timeout,
+            tries=tries,
+        )
 
     async def close(self) -> None:
         """Close the connections."""

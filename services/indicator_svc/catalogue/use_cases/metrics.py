@@ -1,0 +1,109 @@
+"""The verbs of metrics: add and change what is collected."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.indicator_svc.batches import DuplicateRow, Refusals
+from services.indicator_svc.catalogue import repository
+from services.indicator_svc.catalogue.domain import declarations
+from services.indicator_svc.catalogue.domain.sets import MetricExists, MetricInUse
+from services.indicator_svc.catalogue.schemas import Added, BatchOut, MetricBatch, MetricIn
+from shared.contracts.identity import metric_id
+from shared.contracts.indicator import MetricChanged
+from shared.db import UnitOfWork
+from shared.errors import Detail, Malformed, NotFound, Stale
+
+_TYPED = ("type", "unit", "fields")
+
+
+async def add_metrics(uow: UnitOfWork, batch: MetricBatch, now: datetime) -> BatchOut:
+    """Add metrics, all or none; rows that say nothing new are unchanged. Raises Malformed or RowsRefused."""
+    given = [_declaration(row) for row in batch.metrics]
+    faults = [
+        Detail(f"/metrics/{index}{fault.pointer}", fault.code, fault.text)
+        for index, declaration in enumerate(given)
+        for fault in declarations.faults_of(declaration)
+    ]
+    if faults:
+        raise Malformed(details=faults)
+    driver = await uow.driver()
+    await repository.lock_metrics(driver)
+    known = await repository.metrics(driver, [row.code for row in batch.metrics])
+    fresh: dict[str, dict[str, Any]] = {}
+    refusals = Refusals("/metrics")
+    for index, (row, declaration) in enumerate(zip(batch.metrics, given, strict=True)):
+        if row.code in fresh:
+            refusals.add(index, DuplicateRow(), "code")
+        elif row.code not in known:
+            fresh[row.code] = declaration
+        elif _said(known[row.code]) != declaration:
+            refusals.add(index, MetricExists(metric=row.code), "code")
+    refusals.demand_none()
+    await repository.save_metrics(driver, [(metric_id(code), code, 1, now, said) for code, said in fresh.items()])
+    for code, said in fresh.items():
+        changed = metric_changed(metric_id(code), code, 1, said)
+        uow.record(changed, subject=code)
+        uow.trail("add", "metric", changed.metric_id, after=changed)
+    rows = [
+        Added(
+            code=row.code,
+            id=metric_id(row.code),
+            version=1 if row.code in fresh else known[row.code]["version"],
+            outcome="created" if row.code in fresh else "unchanged",
+        )
+        for row in batch.metrics
+    ]
+    return BatchOut(created=len(fresh), unchanged=len(rows) - len(fresh), rows=rows)
+
+
+async def change_metric(uow: UnitOfWork, row: MetricIn, version: int, now: datetime) -> dict[str, Any]:
+    """Change a metric; the same content again changes nothing. Returns the metric with its version.
+
+    Raises Malformed, NotFound, Stale, and MetricInUse where a published card depends on what would change.
+    """
+    declaration = _declaration(row)
+    if faults := declarations.faults_of(declaration):
+        raise Malformed(details=faults)
+    driver = await uow.driver()
+    await repository.lock_metrics(driver)
+    known = (await repository.metrics(driver, [row.code])).get(row.code)
+    if known is None:
+        raise NotFound
+    if known["version"] != version:
+        raise Stale
+    if _said(known) == declaration:
+        return known
+    key = metric_id(row.code)
+    retyped = any(known[name] != declaration[name] for name in _TYPED)
+    if retyped and await repository.metric_is_read(driver, key):
+        raise MetricInUse
+    await repository.save_metrics(driver, [(key, row.code, version + 1, now, declaration)])
+    changed = metric_changed(key, row.code, version + 1, declaration)
+    uow.record(changed, subject=row.code)
+    uow.trail("change", "metric", key, before=known, after=changed)
+    return {**declaration, "metric_id": key, "code": row.code, "version": version + 1}
+
+
+def metric_changed(key: UUID, code: str, version: int, said: dict[str, Any]) -> MetricChanged:
+    """The event that tells a metric."""
+    return MetricChanged(
+        metric_id=key,
+        version=version,
+        code=code,
+        name=said["name"],
+        type=said["type"],
+        unit=said["unit"],
+        allowed=said["allowed"],
+        fields=said["fields"],
+        supplied_by=said["supplied_by"],
+    )
+
+
+def _declaration(row: MetricIn) -> dict[str, Any]:
+    said = row.model_dump(mode="json", exclude={"code"})
+    return {**said, "supplied_by": sorted(set(said["supplied_by"]))}
+
+
+def _said(known: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in known.items() if name not in {"metric_id", "code", "version"}}
