@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 ENVIRONMENT = ROOT / ".venv"
 STAMP = ENVIRONMENT / "liandong.json"
 WIDER = {"local": "development"}
+_LITTLE_BYTES = 20 * 1024 * 1024
 _REASONS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
@@ -59,21 +60,22 @@ def _install(wanted: str) -> int:
     requirements = ROOT / "requirements" / f"{wanted}.txt"
     if not _usable():
         shutil.rmtree(ENVIRONMENT, ignore_errors=True)
+        ENVIRONMENT.mkdir()  # here, because venv words a refusal of the system in its own way
         _tell("making .venv")
         made = subprocess.run(
             [sys.executable, "-m", "venv", str(ENVIRONMENT)], capture_output=True, text=True, check=False
         )
         if made.returncode != 0:
             lines = (made.stdout + made.stderr).strip().splitlines()
-            full = any("No space left" in line for line in lines)
-            return _say(f"No environment can be made in {ENVIRONMENT}: {'the disk is full' if full else lines[-1]}.")
+            reason = "the disk is full" if _full() else lines[-1].rstrip(".")
+            return _say(f"The environment cannot be made in {ENVIRONMENT}: {reason}.")
     STAMP.unlink(missing_ok=True)
     total = sum("==" in line for line in requirements.read_text("utf-8").splitlines())
     begun = time.monotonic()
     status, lines = _pip(requirements, total)
     if status != 0:
         said = "\n".join(line for line in lines[-12:] if line.strip())
-        if "No space left" in said:
+        if _full() or "No space left" in said:
             return _say(f"The environment cannot be made in {ENVIRONMENT}: the disk is full.")
         return _say(f"{said}\nThe packages of requirements/{wanted}.txt cannot be installed: see the lines above.")
     STAMP.write_text(json.dumps({wanted: _digest(wanted)}), "utf-8")
@@ -113,6 +115,11 @@ def _pip(requirements: Path, total: int) -> tuple[int, list[str]]:
             elif line.startswith("Installing collected packages"):
                 _tell(f"installing {total} packages")
     return pip.returncode, lines
+
+
+def _full() -> bool:
+    """Whether the disk is the likely reason of a failure: neither venv nor pip says so in every case."""
+    return shutil.disk_usage(ROOT).free < _LITTLE_BYTES
 
 
 def _digest(name: str) -> str:

@@ -14,13 +14,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import asyncpg
 import httpx
 
 from deploy.local.nats import Nats
 from deploy.local.places import ROOT, Home
 from deploy.local.postgres import Postgres, ServiceDsns
 from deploy.local.processes import Child, spawn
-from deploy.local.sentences import CannotRun
+from deploy.local.sentences import CannotRun, in_one_line
 
 _READY_SECONDS = 60.0
 _MIGRATION_SECONDS = 120.0
@@ -46,8 +47,12 @@ class PostgresPart:
         if self.server.lodging.moved_to is not None:
             self.tell(f"PostgreSQL's unprivileged user cannot enter {self.home.directory}:")
             self.tell(f"  its data are in {self.server.lodging.moved_to}")
-        for database in self.databases:
-            self._dsns[database] = await self.server.create_service_database(database)
+        try:
+            for database in self.databases:
+                self._dsns[database] = await self.server.create_service_database(database)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            reason = in_one_line(str(error), self.server.lodging.data)
+            raise CannotRun(f"The services' databases cannot be made: {reason}.") from error
         return self.server.child
 
     def dsn_of(self, database: str) -> ServiceDsns:

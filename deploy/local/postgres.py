@@ -22,7 +22,7 @@ import asyncpg
 from deploy.local.lodging import Lodging, find_lodging
 from deploy.local.processes import Child, spawn, started_at
 from deploy.local.secret_store import SecretStore, write_private
-from deploy.local.sentences import CannotRun
+from deploy.local.sentences import CannotRun, in_one_line
 
 SUPERUSER = "liandong"
 _START_SECONDS = 60.0
@@ -256,7 +256,7 @@ class Postgres:
         finally:
             password.unlink()
         if made.returncode != 0:
-            raise CannotRun(f"PostgreSQL's data cannot be made in {data}: {made.stderr.strip()}")
+            raise CannotRun(f"PostgreSQL's data cannot be made in {data}: {in_one_line(made.stderr, data)}.")
         finished.touch()
 
     def _end_leftover(self) -> None:

@@ -5,7 +5,10 @@ complaints (full disk, unreadable directory) into one. What does not: deciding w
 """
 
 import errno
+import shutil
+from pathlib import Path
 
+_LITTLE_BYTES = 1024 * 1024
 _KNOWN = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
@@ -19,6 +22,16 @@ _KNOWN = {
 
 class CannotRun(Exception):
     """Something outside the product keeps it from running; the text is a whole sentence for the terminal."""
+
+
+def in_one_line(words: str, directory: Path) -> str:
+    """What a program's last words amount to: a full disk in plain words, otherwise their telling line."""
+    told = ("No space left", "Check free disk space", "wrote only")
+    if any(phrase in words for phrase in told) or shutil.disk_usage(directory).free < _LITTLE_BYTES:
+        return "the disk is full"
+    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    telling = [line for line in lines if "FATAL" in line or "error" in line.lower()]
+    return (telling or lines or ["it said nothing"])[0].rstrip(".")
 
 
 def sentence_of(error: OSError) -> str | None:

@@ -119,4 +119,4 @@ def test_a_read_only_checkout_is_one_sentence(home: Home) -> None:
     told = bootstrap(root)
     root.chmod(0o755)
     assert told.returncode == 1
-    assert told.stderr.startswith("The environment cannot be made")
+    assert told.stderr == f"The environment cannot be made in {root}/.venv: this user may not write there.\n"

@@ -14,7 +14,7 @@ from deploy.local.places import ROOT, Home
 from deploy.local.ports import choose_ports, is_free
 from deploy.local.processes import RunAs
 from deploy.local.secret_store import SecretStore
-from deploy.local.sentences import CannotRun, sentence_of
+from deploy.local.sentences import CannotRun, in_one_line, sentence_of
 
 STRANGER = RunAs(54321, 54321)
 
@@ -146,6 +146,14 @@ def test_known_complaints_become_one_sentence(number: int, words: str) -> None:
     assert words in sentence
     assert "/data/x" in sentence
     assert "\n" not in sentence
+
+
+def test_last_words_of_a_program_become_one_line(home: Home) -> None:
+    assert in_one_line("hint\nFATAL: could not write: No space left on device\n", home.directory) == "the disk is full"
+    assert (
+        in_one_line("starting\ninitdb: error: no such locale.\nbye", home.directory) == "initdb: error: no such locale"
+    )
+    assert in_one_line("", home.directory) == "it said nothing"
 
 
 def test_unknown_complaints_are_not_dressed_up() -> None:
