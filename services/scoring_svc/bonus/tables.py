@@ -1,0 +1,22 @@
+"""Bonus entries of the ledger: points won back, one entry per problem."""
+
+from sqlalchemy import Column, DateTime, Numeric, Table, Text, Uuid
+
+from services.scoring_svc.metadata import metadata
+
+bonus_entries = Table(
+    "bonus_entries",
+    metadata,
+    Column("entry_id", Uuid, primary_key=True),
+    Column("problem_id", Uuid, nullable=False, unique=True),
+    Column("deduction_id", Uuid, nullable=False, index=True),
+    Column("set_id", Uuid, nullable=False),
+    Column("period", Text, nullable=False),
+    Column("indicator_id", Uuid, nullable=False),
+    Column("unit_id", Uuid, nullable=False, index=True),
+    Column("verified_in", Text, nullable=False),
+    Column("points", Numeric, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    info={"grants": "SELECT, INSERT"},
+)

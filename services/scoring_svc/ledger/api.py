@@ -1,0 +1,408 @@
+"""Routes of the ledger: the states of periods and their steps; scores, entries, proofs, deductions, the balance."""
+
+from decimal import Decimal
+from typing import Annotated, Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from fastapi import APIRouter, Query, Request, Response
+
+from services.scoring_svc.copies import repository as copies
+from services.scoring_svc.copies.repository import IndicatorSet
+from services.scoring_svc.ledger import reading, repository, use_cases
+from services.scoring_svc.ledger.domain import Exclusion, plain
+from services.scoring_svc.ledger.entering import score_text
+from services.scoring_svc.ledger.proving import prove
+from services.scoring_svc.ledger.reading import Reader
+from services.scoring_svc.ledger.repository import PeriodRow, scored_of
+from services.scoring_svc.ledger.schemas import (
+    BalanceOut,
+    BalanceRow,
+    ConfirmIn,
+    DeductionOut,
+    DeductionsOut,
+    EntryOut,
+    HoldupOut,
+    HoldupsOut,
+    PeriodOut,
+    PeriodsOut,
+    ProofOut,
+    ScoreCardOut,
+    ScoreOut,
+    ScoresOut,
+)
+from shared.auth import Actor
+from shared.clock import Clock
+from shared.contracts.periods import Period, parse_period, periods_of_year
+from shared.db import UnitOfWork
+from shared.errors import Detail, Malformed, NotFound, Unavailable
+from shared.http import Cursor, Limit, TransactionalRoute, Uow, decode_cursor, encode_cursor, etag, permits
+from shared.service_client import ServiceClient
+
+router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["ledger"])
+
+SetCode = Annotated[str, Query(alias="set", min_length=1, max_length=64, description="Code of the indicator set")]
+PeriodKey = Annotated[str, Query(max_length=7, description="2015, 2015-H1, 2015-Q2 or 2015-06", examples=["2015-06"])]
+Code = Annotated[str | None, Query(max_length=64)]
+
+
+def clock_of(request: Request) -> Clock:
+    """The business clock of this service."""
+    clock: Clock = request.app.state.clock
+    return clock
+
+
+def reader_of(request: Request, actor: Actor, permission: str = "scores.read") -> Reader:
+    """How far the caller reads, in today's tree."""
+    return Reader(actor.reach(permission), clock_of(request).today())
+
+
+def period_named(text: str, pointer: str = "?period") -> Period:
+    """The period of a request. Raises Malformed."""
+    try:
+        return parse_period(text)
+    except ValueError as error:
+        raise Malformed(details=[Detail(pointer, "malformed", str(error))]) from error
+
+
+async def set_named(uow: UnitOfWork, code: str) -> IndicatorSet:
+    """The indicator set of a request. Raises NotFound."""
+    found = await copies.find_set(await uow.driver(), code)
+    if found is None:
+        raise NotFound
+    return found
+
+
+# --- periods --------------------------------------------------------------------------------------------------------
+
+
+@router.get("/period-states")
+async def list_period_states(code: SetCode, _: Annotated[Actor, permits("periods.read")], uow: Uow) -> PeriodsOut:
+    """The periods of a set that were fenced, confirmed or closed, or have facts."""
+    found = await set_named(uow, code)
+    rows = await repository.period_rows(await uow.driver(), found.set_id)
+    return PeriodsOut(items=[_period_out(code, row) for row in rows])
+
+
+@router.get("/period-states/{set_code}/{period}")
+async def read_period_state(
+    set_code: str, period: str, response: Response, _: Annotated[Actor, permits("periods.read")], uow: Uow
+) -> PeriodOut:
+    """One period of a set; a period that nobody has touched is open."""
+    place = await use_cases.find_place(uow, set_code, period)
+    row = await repository.period_row(await uow.driver(), place.indicator_set.set_id, period)
+    etag(response, row.version if row else 0)
+    if row is None:
+        return PeriodOut(set_code=set_code, period=period, state="open", version=0)
+    return _period_out(set_code, row)
+
+
+@router.post("/period-states/{set_code}/{period}/fence")
+async def fence_period(
+    set_code: str,
+    period: str,
+    request: Request,
+    response: Response,
+    actor: Annotated[Actor, permits("periods.run")],
+    uow: Uow,
+) -> PeriodOut:
+    """End collecting for a set and period. Repeatable; 503 with nothing half done while submission_svc is down."""
+    place = await use_cases.find_place(uow, set_code, period)
+    now = clock_of(request).now()
+    await use_cases.demand_all_units(uow, actor, "periods.run", place.cards, now)
+    row = await use_cases.fence_period(uow, place, _submission(request), now)
+    etag(response, row.version)
+    return _period_out(set_code, row)
+
+
+@router.get("/period-states/{set_code}/{period}/holdups")
+async def list_holdups(
+    set_code: str, period: str, request: Request, actor: Annotated[Actor, permits("periods.run")], uow: Uow
+) -> HoldupsOut:
+    """What holds the confirmation of a period up: chunks not applied, cells without a result, with their codes."""
+    place = await use_cases.find_place(uow, set_code, period)
+    await use_cases.demand_all_units(uow, actor, "periods.run", place.cards, clock_of(request).now())
+    state, found = await use_cases.find_holdups(uow, place)
+    items = [HoldupOut(**use_cases.shown(holdup)) for holdup in found[: use_cases.MOST_HOLDUPS]]
+    return HoldupsOut(state=state.state if state else "open", count=len(found), items=items)
+
+
+@router.post("/period-states/{set_code}/{period}/confirm")
+async def confirm_period(
+    set_code: str,
+    period: str,
+    body: ConfirmIn,
+    request: Request,
+    response: Response,
+    actor: Annotated[Actor, permits("periods.run")],
+    uow: Uow,
+) -> PeriodOut:
+    """Confirm a fenced period: its cells enter the ledger, every loss becomes a deduction."""
+    place = await use_cases.find_place(uow, set_code, period)
+    now = clock_of(request).now()
+    await use_cases.demand_all_units(uow, actor, "periods.run", place.cards, now)
+    taken_out: dict[tuple[str, str], Exclusion] = {}
+    twice = []
+    for index, item in enumerate(body.exclusions):
+        if (item.indicator, item.unit) in taken_out:
+            twice.append(Detail(f"/exclusions/{index}", "duplicate", f"{item.indicator}/{item.unit}"))
+        taken_out[item.indicator, item.unit] = Exclusion(item.state, item.reason)
+    if twice:
+        raise Malformed(details=twice)
+    row = await use_cases.confirm_period(uow, place, taken_out, now)
+    etag(response, row.version)
+    return _period_out(set_code, row)
+
+
+@router.post("/period-states/{set_code}/{period}/close")
+async def close_period(
+    set_code: str,
+    period: str,
+    request: Request,
+    response: Response,
+    actor: Annotated[Actor, permits("periods.run")],
+    uow: Uow,
+) -> PeriodOut:
+    """Close a confirmed period: only approved corrections change it from now on."""
+    place = await use_cases.find_place(uow, set_code, period)
+    now = clock_of(request).now()
+    await use_cases.demand_all_units(uow, actor, "periods.run", place.cards, now)
+    row = await use_cases.close_period(uow, place, now)
+    etag(response, row.version)
+    return _period_out(set_code, row)
+
+
+def _submission(request: Request) -> ServiceClient:
+    state = request.app.state
+    if state.submission is None:
+        settings = state.settings
+        try:
+            state.submission = ServiceClient.of(settings, what="submission_svc", base_url=settings.submission_url)
+        except ValueError as error:
+            raise Unavailable(what="submission_svc") from error
+    client: ServiceClient = state.submission
+    return client
+
+
+def _period_out(code: str, row: PeriodRow) -> PeriodOut:
+    shown = {name: getattr(row, name) for name in PeriodOut.model_fields if name != "set_code"}
+    return PeriodOut(set_code=code, **shown)
+
+
+# --- scores ---------------------------------------------------------------------------------------------------------
+
+
+@router.get("/scores")
+async def list_scores(
+    code: SetCode,
+    period: PeriodKey,
+    request: Request,
+    actor: Annotated[Actor, permits("scores.read")],
+    uow: Uow,
+    unit: Code = None,
+    indicator: Code = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> ScoresOut:
+    """The cells of a set in a period as they stand: provisional, or confirmed."""
+    found = await set_named(uow, code)
+    rows = await reading.scores(
+        await uow.driver(),
+        reader_of(request, actor),
+        set_id=found.set_id,
+        period=period_named(period).key,
+        unit=unit,
+        indicator=indicator,
+        after=_score_key(cursor),
+        limit=limit + 1,
+    )
+    last = rows[limit - 1] if len(rows) > limit else None
+    onward = encode_cursor(last["indicator_code"], last["unit_id"]) if last else None
+    return ScoresOut(items=[ScoreOut(**_score(row)) for row in rows[:limit]], next=onward)
+
+
+def _score_key(cursor: str | None) -> list[str] | None:
+    key = decode_cursor(cursor, 2)
+    if key is not None:
+        _uuid_in_cursor(key[1])
+    return key
+
+
+def _uuid_in_cursor(text: str) -> None:
+    try:
+        UUID(text)
+    except ValueError as error:
+        raise Malformed(details=[Detail("?cursor", "malformed")]) from error
+
+
+@router.get("/scores/{indicator_id}/{unit_id}/{period}")
+async def read_score(
+    indicator_id: UUID,
+    unit_id: UUID,
+    period: str,
+    request: Request,
+    response: Response,
+    actor: Annotated[Actor, permits("scores.read")],
+    uow: Uow,
+) -> ScoreCardOut:
+    """One cell with its entries."""
+    row = await _cell(uow, reader_of(request, actor), indicator_id, unit_id, period)
+    made = await reading.ledger_rows(await uow.driver(), indicator_id, unit_id, period)
+    cell = scored_of(row)
+    etag(response, row["version"])
+    return ScoreCardOut(
+        **_score(row),
+        rule=row["rule_hash"],
+        indicator_version=row["indicator_version"],
+        inputs=dict(cell.inputs),
+        entries=[_entry(entry) for entry in made],
+        provisional_entries=[
+            {"kind": entry.kind, "clause": entry.clause, "points": entry.points}
+            for entry in (() if row["entered_version"] else cell.entries)
+        ],
+    )
+
+
+@router.get("/proofs/{indicator_id}/{unit_id}/{period}")
+async def read_proof(
+    indicator_id: UUID,
+    unit_id: UUID,
+    period: str,
+    request: Request,
+    actor: Annotated[Actor, permits("scores.read")],
+    uow: Uow,
+    version: Annotated[int | None, Query(ge=0, description="Version in the ledger; 0 is the provisional score")] = None,
+) -> ProofOut:
+    """The proof of a cell, evaluated again from the inputs that were kept. Other units appear under pseudonyms."""
+    row = await _cell(uow, reader_of(request, actor), indicator_id, unit_id, period)
+    shows = actor.may("peers.read") and actor.reach("peers.read").everything
+    wanted = row["entered_version"] if version is None else version
+    proof = await prove(await uow.driver(), indicator_id, unit_id, period, wanted, shows_peers=shows)
+    return ProofOut(
+        indicator_id=indicator_id,
+        unit_id=unit_id,
+        period=period,
+        version=proof.version,
+        indicator_version=proof.indicator_version,
+        note=proof.note,
+        proof=proof.proof,
+    )
+
+
+async def _cell(uow: UnitOfWork, reader: Reader, indicator_id: UUID, unit_id: UUID, period: str) -> asyncpg.Record:
+    key = period_named(period, "path:period").key
+    row = await reading.one_score(await uow.driver(), reader, indicator_id, unit_id, key)
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _score(row: asyncpg.Record) -> dict[str, Any]:
+    entered = row["entered_version"]
+    return {
+        "indicator_id": row["indicator_id"],
+        "indicator": row["indicator_code"],
+        "indicator_name": row["indicator_name"],
+        "unit_id": row["unit_id"],
+        "unit": row["unit_code"],
+        "unit_name": row["unit_name"],
+        "period": row["period"],
+        "standing": row["standing"],
+        "entered": entered > 0,
+        "version": entered or row["version"],
+        "state": row["state"],
+        "code": row["code"],
+        "note": row["note"],
+        "full_marks": plain(row["full_marks"]),
+        "score": None if row["score"] is None else score_text(row["score"]),
+        "loss": plain(row["loss"]),
+        "at": row["at"],
+    }
+
+
+def _entry(row: asyncpg.Record) -> EntryOut:
+    return EntryOut(
+        version=row["cell_version"],
+        entry=row["entry_no"],
+        kind=row["kind"],
+        clause=row["clause"],
+        points=row["points"],
+        reverses=row["reverses"],
+        indicator_version=row["indicator_version"],
+        rule=row["rule_hash"],
+        inputs=msgspec.json.decode(row["inputs"]),
+        who=row["who"],
+        at=row["at"],
+    )
+
+
+# --- deductions and the balance -------------------------------------------------------------------------------------
+
+
+@router.get("/deductions")
+async def list_deductions(
+    code: SetCode,
+    period: PeriodKey,
+    request: Request,
+    actor: Annotated[Actor, permits("scores.read")],
+    uow: Uow,
+    unit: Code = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> DeductionsOut:
+    """The deductions of a set in a period, lifted ones (loss 0) too, with their newest version."""
+    found = await set_named(uow, code)
+    after = decode_cursor(cursor, 1)
+    if after is not None:
+        _uuid_in_cursor(after[0])
+    rows = await reading.deductions(
+        await uow.driver(),
+        reader_of(request, actor),
+        set_id=found.set_id,
+        period=period_named(period).key,
+        unit=unit,
+        after=after,
+        limit=limit + 1,
+    )
+    items = [
+        DeductionOut(
+            indicator=row["indicator_code"],
+            indicator_name=row["indicator_name"],
+            unit=row["unit_code"],
+            unit_name=row["unit_name"],
+            at=row["at"],
+            deduction=msgspec.json.decode(row["body"]),
+        )
+        for row in rows[:limit]
+    ]
+    onward = encode_cursor(rows[limit - 1]["deduction_id"]) if len(rows) > limit else None
+    return DeductionsOut(items=items, next=onward)
+
+
+@router.get("/points-balance")
+async def read_points_balance(
+    code: SetCode, period: PeriodKey, request: Request, actor: Annotated[Actor, permits("scores.read")], uow: Uow
+) -> BalanceOut:
+    """Points lost, won back and open by unit, over a period and all periods inside it."""
+    found = await set_named(uow, code)
+    span = period_named(period)
+    keys = [inside.key for inside in periods_of_year(span.first.year) if span.contains(inside)]
+    rows = await reading.balance(await uow.driver(), reader_of(request, actor), found.set_id, keys)
+    items = [
+        BalanceRow(
+            unit_id=row["unit_id"],
+            unit=row["unit_code"],
+            unit_name=row["unit_name"],
+            deductions=row["deductions"],
+            lost=plain(row["lost"]),
+            won_back=plain(row["won_back"]),
+            open=plain(row["lost"] - row["won_back"]),
+        )
+        for row in rows
+    ]
+    lost = sum((row["lost"] for row in rows), Decimal(0))
+    won = sum((row["won_back"] for row in rows), Decimal(0))
+    return BalanceOut(
+        set=code, period=period, items=items, lost=plain(lost), won_back=plain(won), open=plain(lost - won)
+    )

@@ -1,0 +1,192 @@
+"""The rules of the ledger: states of a period, the loss of a cell, when a cell or a deduction gets a new version.
+
+Belongs here: pure functions over frozen values. Does not belong here: evaluating rules (engine), storing, sending.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID
+
+from shared.contracts.identity import deduction_id
+from shared.errors import Refused
+
+PeriodState = Literal["open", "fenced", "confirmed", "closed"]
+Verb = Literal["fence", "confirm", "close"]
+CellStatus = Literal["scored", "exempt", "not_scorable", "refused"]
+NOTHING = Decimal(0)
+
+
+class PeriodNotFenced(Refused):
+    """Confirming needs the fence: before it, facts may still come."""
+
+    code = "period_not_fenced"
+    zh, en = (
+        "该考核期尚未截止采集，不能确认",
+        "Collecting for this period has not been ended yet, so it cannot be confirmed",
+    )
+
+
+class PeriodNotConfirmed(Refused):
+    """Closing needs the confirmation."""
+
+    code = "period_not_confirmed"
+    zh, en = "该考核期尚未确认，不能关账", "This period has not been confirmed yet, so it cannot be closed"
+
+
+class PeriodAlreadyConfirmed(Refused):
+    """A confirmed period is neither fenced nor confirmed again; facts are amended one by one."""
+
+    code = "period_already_confirmed"
+    zh, en = "该考核期已经确认", "This period has been confirmed already"
+
+
+class PeriodClosed(Refused):
+    """A closed period accepts only approved corrections."""
+
+    code = "period_closed"
+    zh, en = "该考核期已经关账", "This period is closed"
+
+
+class ConfirmationHeldUp(Refused):
+    """Chunks are not applied yet, or cells are neither scored, exempt nor not scorable."""
+
+    code = "confirmation_held_up"
+    zh = "有 {count} 项阻碍确认，详见 holdups"
+    en = "{count} matters hold the confirmation up; see holdups"
+
+
+_STEPS: Mapping[tuple[PeriodState, Verb], PeriodState] = {
+    ("open", "fence"): "fenced",
+    ("fenced", "fence"): "fenced",  # fencing is repeatable: the same answer again
+    ("fenced", "confirm"): "confirmed",
+    ("confirmed", "close"): "closed",
+}
+
+
+def advance(state: PeriodState, verb: Verb) -> PeriodState:
+    """The state of a period after a step.
+
+    Raises PeriodNotFenced, PeriodNotConfirmed, PeriodAlreadyConfirmed or PeriodClosed.
+    """
+    if (state, verb) in _STEPS:
+        return _STEPS[state, verb]
+    if state == "closed":
+        raise PeriodClosed
+    if verb == "close":
+        raise PeriodNotConfirmed
+    raise PeriodNotFenced if state == "open" else PeriodAlreadyConfirmed
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a proof: `points` is decimal text, or `p/q` where no finite decimal exists."""
+
+    kind: str
+    clause: str | None
+    points: str
+
+    def reversed(self) -> "Entry":
+        """The same entry taken back."""
+        negative = self.points.startswith("-")
+        points = self.points[1:] if negative or self.points.strip("0.") == "" else f"-{self.points}"
+        return Entry(self.kind, self.clause, points)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What an evaluation found for one unit. `inputs` tells the fact's version (0: none), or the text, by input."""
+
+    unit_id: UUID
+    state: CellStatus
+    full_marks: Decimal
+    score: Decimal | None = None
+    code: str | None = None
+    note: str | None = None
+    entries: tuple[Entry, ...] = ()
+    inputs: Mapping[str, int | str] = field(default_factory=dict)
+
+    @property
+    def loss(self) -> Decimal:
+        """Loss = max(0, full marks − score); a cell without a score lost nothing."""
+        return NOTHING if self.score is None else max(NOTHING, self.full_marks - self.score)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the cell may be confirmed: scored, exempt or not scorable."""
+        return self.state != "refused"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A cell as it stands: `entered` is its version in the ledger, 0 before the first entry."""
+
+    scored: Scored
+    entered: int
+    confirmed: bool
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """A cell that the performance office took out, with the reason."""
+
+    state: Literal["exempt", "not_scorable"]
+    reason: str
+
+
+def excluded(scored: Scored, exclusion: Exclusion | None) -> Scored:
+    """The cell as confirmed: an exclusion stands above what the facts would give, and stays visible with its reason."""
+    if exclusion is None:
+        return scored
+    return Scored(scored.unit_id, exclusion.state, scored.full_marks, note=exclusion.reason, inputs=scored.inputs)
+
+
+def differs(before: Scored, after: Scored) -> bool:
+    """Whether a cell needs a new version: its result, its entries or the versions of its own inputs changed."""
+    return before != after
+
+
+def needs_deduction(known_loss: Decimal | None, scored: Scored, *, new_version: bool) -> bool:
+    """Whether a deduction gets a (new) version: `known_loss` is that of its last version, None if there is none.
+
+    A loss that goes is told once, as a loss of 0; a loss that stays is told again when the cell's version changed.
+    """
+    if known_loss is None or known_loss == NOTHING:
+        return scored.loss > NOTHING
+    return new_version or scored.loss != known_loss
+
+
+def plain(number: Decimal) -> str:
+    """The shortest decimal text: no exponent, no trailing zeros, zero without a sign."""
+    text = format(number.normalize(), "f")
+    return "0" if text == "-0" else text
+
+
+def digest_of(deductions: Iterable[tuple[UUID, int, str]]) -> tuple[int, str]:
+    """How many deductions have a loss, and sha256 over their lines `deduction_id:version:loss`, sorted by id."""
+    lines = [f"{identity}:{version}:{loss}" for identity, version, loss in sorted(deductions, key=lambda d: str(d[0]))]
+    return len(lines), hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def identity_of(indicator: UUID, unit: UUID, period: str) -> UUID:
+    """The deduction of a cell: the same for ever, through all versions."""
+    return deduction_id(indicator, unit, period)
+
+
+@dataclass(frozen=True)
+class Holdup:
+    """One matter that holds a confirmation up."""
+
+    code: str
+    indicator: str | None = None
+    unit: str | None = None
+    text: str | None = None
+
+
+def holdups_of_chunks(last_chunk: int, expected: int, applied: int) -> Sequence[Holdup]:
+    """Names the chunks of facts up to the fence that have not been applied yet."""
+    if applied >= expected:
+        return ()
+    return (Holdup("chunks_not_applied", text=f"{expected - applied} of {expected} up to chunk {last_chunk}"),)

@@ -1,0 +1,245 @@
+"""Entering cells into the ledger: versions, entries, evaluations, deductions, and the events that tell of them.
+
+Used by confirmation, by amendments after it, and at once for indicators marked immediate. Nothing that was entered is
+changed: a new version first takes the entries of the version before back, then enters its own.
+"""
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from services.scoring_svc.ledger import repository
+from services.scoring_svc.ledger.domain import (
+    Entry,
+    Scored,
+    Standing,
+    differs,
+    digest_of,
+    identity_of,
+    needs_deduction,
+    plain,
+)
+from services.scoring_svc.ledger.evaluation import Group, rule_of
+from services.scoring_svc.ledger.repository import CellRow
+from shared.contracts.scoring import (
+    CellScore,
+    ClauseLoss,
+    Deduction,
+    DeductionsDigested,
+    IndicatorDeducted,
+    InputVersion,
+    ScoresConfirmed,
+)
+from shared.db import UnitOfWork
+
+CELLS_A_CHUNK = 500
+DEDUCTIONS_A_CHUNK = 200
+Cell = tuple[UUID, UUID]
+
+_VERSION_COLUMNS = (
+    "period", "indicator_id", "unit_id", "version", "evaluation_no", "state", "code", "note", "full_marks", "score",
+    "loss", "timing", "reason", "who", "at",
+)  # fmt: skip
+_ENTRY_COLUMNS = (
+    "period", "indicator_id", "unit_id", "cell_version", "entry_no", "kind", "clause", "points", "reverses",
+    "indicator_version", "rule_hash", "inputs", "who", "at",
+)  # fmt: skip
+_EVALUATION_COLUMNS = (
+    "period", "indicator_id", "evaluation_no", "indicator_version", "rule_hash", "calendar", "inputs", "salt", "at",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """Why cells are entered: at confirmation or at once, for which reason, by whom, when, under which calendar."""
+
+    timing: Literal["immediate", "confirmed"]
+    reason: Literal["scored", "fact_amended", "ruling", "correction"]
+    who: str
+    at: datetime
+    calendar: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Entered:
+    """What was entered: all cells as they now stand in the ledger, and the deductions that got a version."""
+
+    cells: Sequence[CellRow]
+    deductions: Sequence[Deduction]
+
+
+async def enter(
+    uow: UnitOfWork,
+    set_id: UUID,
+    period: str,
+    results: Sequence[tuple[Group, Sequence[Scored]]],
+    standing: Mapping[Cell, Standing],
+    occasion: Occasion,
+) -> Entered:
+    """Enter what changed of these cells, which the caller holds; all of one set, in one period, none refused.
+
+    A cell that stands in the ledger as it is keeps its version. Records no events: the caller tells them in chunks.
+    """
+    driver = await uow.driver()
+    evaluated = await repository.last_evaluations(driver, period, [group.card.indicator_id for group, _ in results])
+    rows: list[CellRow] = []
+    changed: list[tuple[CellRow, int]] = []
+    evaluations = []
+    for group, scored in results:
+        indicator = group.card.indicator_id
+        number = evaluated.get(indicator, 0) + 1
+        before = {cell.unit_id: standing.get((indicator, cell.unit_id)) for cell in scored}
+        fresh = {cell.unit_id for cell in scored if _is_new(before[cell.unit_id], cell)}
+        if fresh:
+            evaluations.append(_evaluation(group, number, occasion))
+        for cell in scored:
+            known = before[cell.unit_id]
+            row = CellRow(group, cell, (known.entered if known else 0) + (cell.unit_id in fresh))
+            rows.append(row)
+            if cell.unit_id in fresh:
+                changed.append((row, number))
+    await repository.add(driver, "evaluations", _EVALUATION_COLUMNS, evaluations)
+    await _add_versions(uow, period, changed, occasion)
+    deductions = await _deduct(uow, set_id, period, rows, {id(row) for row, _ in changed}, occasion)
+    return Entered(rows, deductions)
+
+
+def _is_new(before: Standing | None, after: Scored) -> bool:
+    return before is None or before.entered == 0 or differs(before.scored, after)
+
+
+def _evaluation(group: Group, number: int, occasion: Occasion) -> tuple[object, ...]:
+    rule = rule_of(group.card)
+    inputs = msgspec.json.encode(group.inputs, order="sorted").decode()
+    card = group.card
+    head = (group.period.key, card.indicator_id, number, card.version)
+    return (*head, rule.hash, occasion.calendar, inputs, secrets.token_bytes(16), occasion.at)
+
+
+async def _add_versions(
+    uow: UnitOfWork, period: str, changed: Sequence[tuple[CellRow, int]], occasion: Occasion
+) -> None:
+    driver = await uow.driver()
+    again = [
+        (row.group.card.indicator_id, row.scored.unit_id, row.entered - 1) for row, _ in changed if row.entered > 1
+    ]
+    before = await repository.entries_of(driver, period, again) if again else {}
+    versions, entries = [], []
+    for row, number in changed:
+        card, cell = row.group.card, row.scored
+        key = (period, card.indicator_id, cell.unit_id, row.entered)
+        versions.append(
+            (*key, number, cell.state, cell.code, cell.note, cell.full_marks, cell.score, cell.loss, occasion.timing,
+             occasion.reason, occasion.who, occasion.at)
+        )  # fmt: skip
+        inputs = msgspec.json.encode(cell.inputs, order="sorted").decode()
+        tail = (card.version, rule_of(card).hash, inputs, occasion.who, occasion.at)
+        for entry_no, (entry, reverses) in enumerate(_entry_rows(row, before), start=1):
+            entries.append((*key, entry_no, entry.kind, entry.clause, entry.points, reverses, *tail))
+    await repository.add(driver, "cell_versions", _VERSION_COLUMNS, versions)
+    await repository.add(driver, "entries", _ENTRY_COLUMNS, entries)
+
+
+def _entry_rows(row: CellRow, before: Mapping[Cell, Sequence[Entry]]) -> Iterable[tuple[Entry, int | None]]:
+    for entry in before.get((row.group.card.indicator_id, row.scored.unit_id), ()):
+        yield entry.reversed(), row.entered - 1
+    for entry in row.scored.entries:
+        yield entry, None
+
+
+async def _deduct(
+    uow: UnitOfWork, set_id: UUID, period: str, rows: Sequence[CellRow], fresh: set[int], occasion: Occasion
+) -> list[Deduction]:
+    driver = await uow.driver()
+    identities = [identity_of(row.group.card.indicator_id, row.scored.unit_id, period) for row in rows]
+    known = await repository.known_deductions(driver, identities)
+    deductions = []
+    for row, identity in zip(rows, identities, strict=True):
+        version, loss = known.get(identity, (0, None))
+        if needs_deduction(loss, row.scored, new_version=id(row) in fresh):
+            deductions.append(_deduction(row, identity, version + 1, occasion))
+    if deductions:
+        await repository.keep_deductions(driver, set_id, deductions, who=occasion.who, at=occasion.at)
+    return deductions
+
+
+def _deduction(row: CellRow, identity: UUID, version: int, occasion: Occasion) -> Deduction:
+    card, cell = row.group.card, row.scored
+    note = occasion.note or (cell.note or "" if cell.state != "scored" else "")
+    return Deduction(
+        deduction_id=identity,
+        version=version,
+        indicator_id=card.indicator_id,
+        indicator_version=card.version,
+        unit_id=cell.unit_id,
+        period=row.group.period.key,
+        full_marks=plain(cell.full_marks),
+        # A cell that is exempt or not scorable lost nothing.
+        score=score_text(cell.score if cell.score is not None else cell.full_marks),
+        loss=plain(cell.loss),
+        clauses=[ClauseLoss(clause=entry.clause or entry.kind, points=entry.points) for entry in cell.entries],
+        inputs=[InputVersion(name=n, version=v) for n, v in sorted(cell.inputs.items()) if isinstance(v, int) and v],
+        responsible_unit_id=cell.unit_id,
+        timing=occasion.timing,
+        reason=occasion.reason,
+        note=note,
+    )
+
+
+def score_text(score: Decimal) -> str:
+    """A score as published: its places count."""
+    return format(score, "f")
+
+
+def cell_score(row: CellRow) -> CellScore:
+    """A cell of the ledger as it is told to others."""
+    cell = row.scored
+    state = cell.state
+    if state == "refused":
+        raise ValueError("a refused cell never enters the ledger")
+    return CellScore(
+        indicator_id=row.group.card.indicator_id,
+        unit_id=cell.unit_id,
+        version=row.entered,
+        state=state,
+        full_marks=plain(cell.full_marks),
+        score=None if cell.score is None else score_text(cell.score),
+        loss=plain(cell.loss),
+    )
+
+
+def tell_scores(
+    uow: UnitOfWork, set_id: UUID, period: str, cells: Sequence[CellScore], *, to: str | None = None
+) -> None:
+    """Send confirmed cells in chunks."""
+    for start in range(0, len(cells), CELLS_A_CHUNK):
+        chunk = list(cells[start : start + CELLS_A_CHUNK])
+        uow.record(ScoresConfirmed(set_id=set_id, period=period, cells=chunk), subject=period, to=to)
+
+
+def tell_deductions(uow: UnitOfWork, set_id: UUID, deductions: Sequence[Deduction], *, to: str | None = None) -> None:
+    """Send deductions in chunks; what comes singly goes in a chunk of one."""
+    for start in range(0, len(deductions), DEDUCTIONS_A_CHUNK):
+        chunk = list(deductions[start : start + DEDUCTIONS_A_CHUNK])
+        uow.record(IndicatorDeducted(set_id=set_id, deductions=chunk), subject=chunk[0].period, to=to)
+
+
+async def tell_digest(uow: UnitOfWork, set_id: UUID, period: str) -> None:
+    """Send the next digest of all deductions with a loss; the caller holds the period alone."""
+    driver = await uow.driver()
+    version = await repository.next_digest(driver, set_id, period)
+    uow.record(await digest(uow, set_id, period, version), subject=period)
+
+
+async def digest(uow: UnitOfWork, set_id: UUID, period: str, version: int) -> DeductionsDigested:
+    """The digest of all deductions with a loss of a set and period."""
+    found = await repository.deductions_with_loss(await uow.driver(), set_id, period)
+    count, value = digest_of((identity, version_, plain(loss)) for identity, version_, loss in found)
+    return DeductionsDigested(set_id=set_id, period=period, version=version, count=count, digest=value)

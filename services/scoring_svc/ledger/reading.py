@@ -1,0 +1,164 @@
+"""Statements that answer readers: scores, entries, deductions, points lost and won back; the reader's scope in each.
+
+A reader sees the cells of units within reach, and an evaluating department those of its own indicators.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import asyncpg
+
+from shared.auth import Reach, reach_condition
+
+Connection: TypeAlias = asyncpg.Connection | asyncpg.Pool
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How far a reader sees, in the tree of a business date."""
+
+    reach: Reach
+    today: date
+
+
+# Every statement below begins its parameters with the reader's four; filters that are None do not apply.
+_REACH = f"({reach_condition('c.unit_id', 'u.path', 1)} OR {reach_condition('k.evaluating_unit_id', 'e.path', 1)})"
+_ON = "{0}.effective_from <= $4 AND ({0}.effective_to IS NULL OR {0}.effective_to > $4)"
+_PLACES = (
+    f"LEFT JOIN directory_unit_spans u ON u.unit_id = c.unit_id AND {_ON.format('u')} "
+    f"LEFT JOIN directory_unit_spans e ON e.unit_id = k.evaluating_unit_id AND {_ON.format('e')} "
+)
+_CELLS = (
+    "SELECT c.period, c.indicator_id, c.unit_id, c.set_id, c.standing, c.version, c.entered_version, c.state, c.code, "
+    "c.note, c.full_marks, c.score, c.loss, c.entries, c.inputs, c.indicator_version, c.rule_hash, c.at, "
+    "k.code AS indicator_code, k.name AS indicator_name, u.code AS unit_code, u.name AS unit_name "
+    "FROM cells c JOIN card_versions k ON k.indicator_id = c.indicator_id AND k.version = c.indicator_version "
+    f"{_PLACES}"
+)
+
+
+def _reader(reader: Reader) -> tuple[Any, ...]:
+    return (*reader.reach.parameters, reader.today)
+
+
+async def scores(
+    connection: Connection,
+    reader: Reader,
+    *,
+    set_id: UUID,
+    period: str,
+    unit: str | None,
+    indicator: str | None,
+    after: Sequence[str] | None,
+    limit: int,
+) -> list[asyncpg.Record]:
+    """The cells of a set in a period within reach, by indicator's code and unit, after a key."""
+    key = after or (None, None)
+    return list(
+        await connection.fetch(
+            f"{_CELLS} WHERE c.set_id = $5 AND c.period = $6 AND {_REACH} AND ($7::text IS NULL OR u.code = $7) "
+            "AND ($8::text IS NULL OR k.code = $8) AND ($9::text IS NULL OR (k.code, c.unit_id) > ($9, $10::uuid)) "
+            "ORDER BY k.code, c.unit_id LIMIT $11",
+            *_reader(reader),
+            set_id,
+            period,
+            unit,
+            indicator,
+            key[0],
+            None if key[1] is None else UUID(key[1]),
+            limit,
+        )
+    )
+
+
+async def one_score(
+    connection: Connection, reader: Reader, indicator_id: UUID, unit_id: UUID, period: str
+) -> asyncpg.Record | None:
+    """One cell, or None if there is none within reach."""
+    return await connection.fetchrow(
+        f"{_CELLS} WHERE c.period = $5 AND c.indicator_id = $6 AND c.unit_id = $7 AND {_REACH}",
+        *_reader(reader),
+        period,
+        indicator_id,
+        unit_id,
+    )
+
+
+async def ledger_rows(connection: Connection, indicator_id: UUID, unit_id: UUID, period: str) -> list[asyncpg.Record]:
+    """All entries of a cell in the order they were made; the caller has checked the cell's scope."""
+    return list(
+        await connection.fetch(
+            "SELECT cell_version, entry_no, kind, clause, points, reverses, indicator_version, rule_hash, "
+            "inputs, who, at "
+            "FROM entries WHERE period = $1 AND indicator_id = $2 AND unit_id = $3 ORDER BY cell_version, entry_no",
+            period,
+            indicator_id,
+            unit_id,
+        )
+    )
+
+
+async def evaluation_of(
+    connection: Connection, indicator_id: UUID, unit_id: UUID, period: str, version: int
+) -> asyncpg.Record | None:
+    """What the evaluation behind a cell's version read: card version, inputs of all its units, calendar, salt."""
+    return await connection.fetchrow(
+        "SELECT e.indicator_version, e.inputs, e.calendar, e.salt, v.state, v.note FROM cell_versions v "
+        "JOIN evaluations e "
+        "USING (period, indicator_id, evaluation_no) WHERE v.period = $1 AND v.indicator_id = $2 AND v.unit_id = $3 "
+        "AND v.version = $4",
+        period,
+        indicator_id,
+        unit_id,
+        version,
+    )
+
+
+async def deductions(
+    connection: Connection,
+    reader: Reader,
+    *,
+    set_id: UUID,
+    period: str,
+    unit: str | None,
+    after: Sequence[str] | None,
+    limit: int,
+) -> list[asyncpg.Record]:
+    """The deductions of a set in a period within reach, lifted ones too, by id, after a key."""
+    return list(
+        await connection.fetch(
+            "SELECT c.deduction_id, c.body, c.at, k.code AS indicator_code, k.name AS indicator_name, "
+            "u.code AS unit_code, "
+            "u.name AS unit_name FROM deductions c JOIN cells s USING (period, indicator_id, unit_id) "
+            "JOIN card_versions k ON k.indicator_id = c.indicator_id AND k.version = s.indicator_version "
+            f"{_PLACES} WHERE c.set_id = $5 AND c.period = $6 AND {_REACH} AND ($7::text IS NULL OR u.code = $7) "
+            "AND ($8::uuid IS NULL OR c.deduction_id > $8) ORDER BY c.deduction_id LIMIT $9",
+            *_reader(reader),
+            set_id,
+            period,
+            unit,
+            UUID(after[0]) if after else None,
+            limit,
+        )
+    )
+
+
+async def balance(connection: Connection, reader: Reader, set_id: UUID, periods: Sequence[str]) -> list[asyncpg.Record]:
+    """Points lost and won back by unit over periods of a set, within reach, by the unit's code."""
+    return list(
+        await connection.fetch(
+            "SELECT c.unit_id, u.code AS unit_code, u.name AS unit_name, sum(c.loss) AS lost, "
+            "count(*) FILTER (WHERE c.loss > 0) AS deductions, coalesce(sum(b.points), 0) AS won_back "
+            "FROM deductions c JOIN cells s USING (period, indicator_id, unit_id) "
+            "JOIN card_versions k ON k.indicator_id = c.indicator_id AND k.version = s.indicator_version "
+            "LEFT JOIN (SELECT deduction_id, sum(points) AS points FROM bonus_entries GROUP BY deduction_id) b "
+            f"USING (deduction_id) {_PLACES} WHERE c.set_id = $5 AND c.period = ANY($6::text[]) AND {_REACH} "
+            "GROUP BY c.unit_id, u.code, u.name ORDER BY u.code",
+            *_reader(reader),
+            set_id,
+            list(periods),
+        )
+    )

@@ -1,0 +1,434 @@
+"""All statements on the ledger's tables that scoring and the steps of a period need; answers to readers: reading.py."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, TypeAlias, cast
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from services.scoring_svc.copies.repository import unit_groups
+from services.scoring_svc.engine.domain import WorkingCalendar
+from services.scoring_svc.ledger.domain import CellStatus, Entry, Exclusion, PeriodState, Scored, Standing
+from services.scoring_svc.ledger.evaluation import Group, Surroundings, rule_of
+from shared.contracts.scoring import Deduction
+from shared.directory.repository import working_days
+
+Connection: TypeAlias = asyncpg.Connection | asyncpg.Pool
+_encode = msgspec.json.encode
+_read_entries = msgspec.json.Decoder(list[tuple[str, str | None, str]]).decode
+_read_inputs = msgspec.json.Decoder(dict[str, int | str]).decode
+
+
+class _Days(msgspec.Struct):
+    first: date
+    last: date
+    closed: list[date]
+    open: list[date]
+
+
+@dataclass(frozen=True)
+class PeriodRow:
+    """The state of a set in a period, with the steps so far."""
+
+    set_id: UUID
+    period: str
+    state: PeriodState
+    version: int
+    last_chunk: int | None
+    chunks: int | None
+    fenced_at: datetime | None
+    fenced_by: str | None
+    confirmed_at: datetime | None
+    confirmed_by: str | None
+    cells: int | None
+    closed_at: datetime | None
+    closed_by: str | None
+    digest_version: int
+
+
+@dataclass(frozen=True)
+class CellRow:
+    """A cell to be written: its card's group, what was found, its version in the ledger."""
+
+    group: Group
+    scored: Scored
+    entered: int
+
+
+# --- period states --------------------------------------------------------------------------------------------------
+
+_PERIOD = (
+    "SELECT set_id, period, state, version, last_chunk, chunks, fenced_at, fenced_by, confirmed_at, "
+    "confirmed_by, cells, "
+    "closed_at, closed_by, digest_version FROM period_states "
+)
+
+
+async def period_row(connection: Connection, set_id: UUID, period: str) -> PeriodRow | None:
+    """The state of a period, unlocked; None while nobody has touched it: it is open."""
+    row = await connection.fetchrow(f"{_PERIOD} WHERE set_id = $1 AND period = $2", set_id, period)
+    return PeriodRow(**row) if row else None
+
+
+async def hold_period(driver: asyncpg.Connection, set_id: UUID, period: str, *, alone: bool) -> PeriodRow:
+    """The state of a period, held until the transaction ends: alone for a step, together for scoring."""
+    statement = f"{_PERIOD} WHERE set_id = $1 AND period = $2 FOR {'UPDATE' if alone else 'SHARE'}"
+    row = await driver.fetchrow(statement, set_id, period)
+    if row is None:
+        await driver.execute(
+            "INSERT INTO period_states (set_id, period, state, version) VALUES ($1, $2, 'open', 1) ON "
+            "CONFLICT DO NOTHING",
+            set_id,
+            period,
+        )
+        row = await driver.fetchrow(statement, set_id, period)
+    return PeriodRow(**cast("Mapping[str, Any]", row))
+
+
+async def period_rows(connection: Connection, set_id: UUID) -> Sequence[PeriodRow]:
+    """All periods of a set that were touched."""
+    rows = await connection.fetch(f"{_PERIOD} WHERE set_id = $1 ORDER BY period", set_id)
+    return [PeriodRow(**row) for row in rows]
+
+
+async def fence(
+    driver: asyncpg.Connection, set_id: UUID, period: str, *, last_chunk: int, chunks: int, at: datetime, by: str
+) -> int:
+    """Write the fence; returns the state's new version."""
+    version: int = await driver.fetchval(
+        "UPDATE period_states SET state = 'fenced', version = version + 1, last_chunk = $3, chunks = $4, "
+        "fenced_at = $5, "
+        "fenced_by = $6 WHERE set_id = $1 AND period = $2 RETURNING version",
+        set_id,
+        period,
+        last_chunk,
+        chunks,
+        at,
+        by,
+    )
+    return version
+
+
+async def confirm(driver: asyncpg.Connection, set_id: UUID, period: str, *, cells: int, at: datetime, by: str) -> int:
+    """Write the confirmation; returns the state's new version."""
+    version: int = await driver.fetchval(
+        "UPDATE period_states SET state = 'confirmed', version = version + 1, cells = $3, confirmed_at = $4, "
+        "confirmed_by = $5 WHERE set_id = $1 AND period = $2 RETURNING version",
+        set_id,
+        period,
+        cells,
+        at,
+        by,
+    )
+    return version
+
+
+async def close(driver: asyncpg.Connection, set_id: UUID, period: str, *, at: datetime, by: str) -> int:
+    """Write the closing; returns the state's new version."""
+    version: int = await driver.fetchval(
+        "UPDATE period_states SET state = 'closed', version = version + 1, closed_at = $3, closed_by = $4 "
+        "WHERE set_id = $1 AND period = $2 RETURNING version",
+        set_id,
+        period,
+        at,
+        by,
+    )
+    return version
+
+
+async def next_digest(driver: asyncpg.Connection, set_id: UUID, period: str) -> int:
+    """Count up the digest of a period; returns its new version."""
+    version: int = await driver.fetchval(
+        "UPDATE period_states SET digest_version = digest_version + 1 WHERE set_id = $1 AND period = $2 "
+        "RETURNING digest_version",
+        set_id,
+        period,
+    )
+    return version
+
+
+# --- what evaluations read ------------------------------------------------------------------------------------------
+
+
+async def hold_groups(driver: asyncpg.Connection, period: str, indicators: Iterable[UUID]) -> None:
+    """Hold the cells of indicators in a period until the transaction ends, in a fixed order.
+
+    What is read afterwards is the newest: whoever held them before has committed.
+    """
+    await driver.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended('cells:' || name, 0)) "
+        "FROM (SELECT unnest($1::text[]) AS name ORDER BY 1) AS names",
+        sorted(f"{period}:{indicator}" for indicator in indicators),
+    )
+
+
+async def surroundings(connection: Connection, units: Iterable[UUID], day: date) -> Surroundings:
+    """The working calendar as now published, and the groups of units as of a day."""
+    known = await working_days(connection)
+    groups = await unit_groups(connection, units, day)
+    if not known.years:
+        return Surroundings(None, groups)
+    return Surroundings(
+        _calendar(
+            date(min(known.years), 1, 1),
+            date(max(known.years), 12, 31),
+            [day for day, working in known.exceptions.items() if not working],
+            [day for day, working in known.exceptions.items() if working],
+        ),
+        groups,
+    )
+
+
+def _calendar(first: date, last: date, closed: Iterable[date], worked: Iterable[date]) -> WorkingCalendar:
+    """A calendar whose version is the digest of what it says."""
+    calendar = WorkingCalendar("", frozenset(closed), frozenset(worked), first, last)
+    return replace(calendar, version=f"sha256:{hashlib.sha256(_days_text(calendar)).hexdigest()}")
+
+
+def _days_text(calendar: WorkingCalendar) -> bytes:
+    days = {"closed": sorted(calendar.closed), "open": sorted(calendar.open)}
+    return _encode({"first": calendar.first, "last": calendar.last, **days})
+
+
+async def keep_calendar(driver: asyncpg.Connection, calendar: WorkingCalendar | None) -> str:
+    """Store a calendar that an evaluation used, once; returns its edition, an empty text for none."""
+    if calendar is None:
+        return ""
+    await driver.execute(
+        "INSERT INTO calendar_editions (edition, days) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        calendar.version,
+        _days_text(calendar).decode(),
+    )
+    return calendar.version
+
+
+async def calendar_edition(connection: Connection, edition: str) -> WorkingCalendar | None:
+    """A calendar that was stored."""
+    text = await connection.fetchval("SELECT days FROM calendar_editions WHERE edition = $1", edition)
+    if text is None:
+        return None
+    days = msgspec.json.decode(text, type=_Days)
+    return _calendar(days.first, days.last, days.closed, days.open)
+
+
+async def exclusions(
+    connection: Connection, period: str, indicators: Iterable[UUID]
+) -> Mapping[tuple[UUID, UUID], Exclusion]:
+    """The cells taken out, by (indicator, unit)."""
+    rows = await connection.fetch(
+        "SELECT indicator_id, unit_id, state, reason FROM exclusions WHERE period = $1 AND indicator_id = "
+        "ANY($2::uuid[])",
+        period,
+        list(indicators),
+    )
+    return {(row["indicator_id"], row["unit_id"]): Exclusion(row["state"], row["reason"]) for row in rows}
+
+
+async def keep_exclusions(
+    driver: asyncpg.Connection,
+    period: str,
+    excluded: Mapping[tuple[UUID, UUID], Exclusion],
+    *,
+    who: str,
+    at: datetime,
+) -> None:
+    """Add cells taken out at this confirmation."""
+    await driver.executemany(
+        "INSERT INTO exclusions (period, indicator_id, unit_id, state, reason, who, at) VALUES ($1, $2, $3, "
+        "$4, $5, $6, $7)",
+        [(period, *cell, exclusion.state, exclusion.reason, who, at) for cell, exclusion in sorted(excluded.items())],
+    )
+
+
+# --- cells ----------------------------------------------------------------------------------------------------------
+
+
+async def standing_cells(
+    connection: Connection, period: str, indicators: Iterable[UUID]
+) -> Mapping[tuple[UUID, UUID], Standing]:
+    """The cells of indicators as they stand, by (indicator, unit)."""
+    rows = await connection.fetch(
+        "SELECT indicator_id, unit_id, standing, entered_version, state, code, note, full_marks, score, "
+        "entries, inputs "
+        "FROM cells WHERE period = $1 AND indicator_id = ANY($2::uuid[])",
+        period,
+        list(indicators),
+    )
+    return {
+        (row["indicator_id"], row["unit_id"]): Standing(
+            scored_of(row), row["entered_version"], row["standing"] == "confirmed"
+        )
+        for row in rows
+    }
+
+
+def scored_of(row: Mapping[str, Any]) -> Scored:
+    """A stored cell as the value that evaluation gives."""
+    return Scored(
+        row["unit_id"],
+        cast("CellStatus", row["state"]),
+        row["full_marks"],
+        score=row["score"],
+        code=row["code"],
+        note=row["note"],
+        entries=tuple(Entry(*entry) for entry in _read_entries(row["entries"])),
+        inputs=_read_inputs(row["inputs"]),
+    )
+
+
+_PUT_CELLS = """
+INSERT INTO cells AS known (period, indicator_id, unit_id, set_id, standing, version, entered_version, state, code,
+                            note, full_marks, score, loss, entries, inputs, indicator_version, rule_hash, at)
+SELECT $1, new.indicator_id, new.unit_id, new.set_id, $2, 1, new.entered, new.state, new.code, new.note, new.full_marks,
+       new.score, new.loss, new.entries, new.inputs, new.indicator_version, new.rule_hash, $3
+FROM unnest($4::uuid[], $5::uuid[], $6::uuid[], $7::int[], $8::text[], $9::text[], $10::text[], $11::numeric[],
+            $12::numeric[], $13::numeric[], $14::text[], $15::text[], $16::int[], $17::text[])
+     AS new(indicator_id, unit_id, set_id, entered, state, code, note, full_marks, score, loss, entries, inputs,
+            indicator_version, rule_hash)
+ON CONFLICT (period, indicator_id, unit_id) DO UPDATE SET
+  standing = excluded.standing, version = known.version + 1, entered_version = excluded.entered_version,
+  state = excluded.state, code = excluded.code, note = excluded.note, full_marks = excluded.full_marks,
+  score = excluded.score, loss = excluded.loss, entries = excluded.entries, inputs = excluded.inputs,
+  indicator_version = excluded.indicator_version, rule_hash = excluded.rule_hash, at = excluded.at
+WHERE (known.standing, known.entered_version, known.state, known.code, known.note, known.full_marks, known.score,
+       known.entries, known.inputs, known.indicator_version, known.rule_hash)
+  IS DISTINCT FROM
+      (excluded.standing, excluded.entered_version, excluded.state, excluded.code, excluded.note, excluded.full_marks,
+       excluded.score, excluded.entries, excluded.inputs, excluded.indicator_version, excluded.rule_hash)
+"""
+
+
+async def put_cells(
+    driver: asyncpg.Connection, period: str, rows: Sequence[CellRow], *, confirmed: bool, at: datetime
+) -> None:
+    """Write cells as they now stand; a cell that stays as it was keeps its version."""
+    if not rows:
+        return
+    scored = [row.scored for row in rows]
+    cards = [row.group.card for row in rows]
+    await driver.execute(
+        _PUT_CELLS,
+        period,
+        "confirmed" if confirmed else "provisional",
+        at,
+        [card.indicator_id for card in cards],
+        [cell.unit_id for cell in scored],
+        [card.set_id for card in cards],
+        [row.entered for row in rows],
+        [cell.state for cell in scored],
+        [cell.code for cell in scored],
+        [cell.note for cell in scored],
+        [cell.full_marks for cell in scored],
+        [cell.score for cell in scored],
+        [cell.loss for cell in scored],
+        [entries_text(cell.entries) for cell in scored],
+        [_encode(cell.inputs).decode() for cell in scored],
+        [card.version for card in cards],
+        [rule_of(card).hash for card in cards],
+    )
+
+
+def entries_text(entries: Iterable[Entry]) -> str:
+    """Entries as they are stored with a cell: kind, clause, points."""
+    return _encode([(entry.kind, entry.clause, entry.points) for entry in entries]).decode()
+
+
+# --- the ledger: only ever added to -----------------------------------------------------------------------------------
+
+
+async def last_evaluations(connection: Connection, period: str, indicators: Iterable[UUID]) -> Mapping[UUID, int]:
+    """The number of the last stored evaluation of each indicator in a period."""
+    rows = await connection.fetch(
+        "SELECT indicator_id, max(evaluation_no) AS last FROM evaluations WHERE period = $1 "
+        "AND indicator_id = ANY($2::uuid[]) GROUP BY indicator_id",
+        period,
+        list(indicators),
+    )
+    return {row["indicator_id"]: row["last"] for row in rows}
+
+
+async def entries_of(
+    connection: Connection, period: str, versions: Sequence[tuple[UUID, UUID, int]]
+) -> Mapping[tuple[UUID, UUID], Sequence[Entry]]:
+    """What stands in the ledger for cells at a version, without the rows that take an older version back."""
+    rows = await connection.fetch(
+        "SELECT e.indicator_id, e.unit_id, e.kind, e.clause, e.points FROM entries e JOIN "
+        "unnest($2::uuid[], $3::uuid[], $4::int[]) AS wanted(indicator_id, unit_id, cell_version) "
+        "USING (indicator_id, unit_id, cell_version) WHERE e.period = $1 AND e.reverses IS NULL "
+        "ORDER BY e.indicator_id, e.unit_id, e.entry_no",
+        period,
+        [indicator for indicator, _, __ in versions],
+        [unit for _, unit, __ in versions],
+        [version for _, __, version in versions],
+    )
+    found: dict[tuple[UUID, UUID], list[Entry]] = {}
+    for row in rows:
+        entry = Entry(row["kind"], row["clause"], row["points"])
+        found.setdefault((row["indicator_id"], row["unit_id"]), []).append(entry)
+    return found
+
+
+async def add(driver: asyncpg.Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Add rows to one of the append-only tables by COPY."""
+    if rows:
+        await driver.copy_records_to_table(table, records=rows, columns=columns)
+
+
+# --- deductions -----------------------------------------------------------------------------------------------------
+
+
+async def known_deductions(connection: Connection, identities: Iterable[UUID]) -> Mapping[UUID, tuple[int, Decimal]]:
+    """Version and loss of deductions that exist."""
+    rows = await connection.fetch(
+        "SELECT deduction_id, version, loss FROM deductions WHERE deduction_id = ANY($1::uuid[])", list(identities)
+    )
+    return {row["deduction_id"]: (row["version"], row["loss"]) for row in rows}
+
+
+async def keep_deductions(
+    driver: asyncpg.Connection, set_id: UUID, deductions: Sequence[Deduction], *, who: str, at: datetime
+) -> None:
+    """Put deductions as they now stand, and add their versions."""
+    ordered = sorted(deductions, key=lambda deduction: deduction.deduction_id)
+    bodies = [_encode(deduction).decode() for deduction in ordered]
+    await driver.execute(
+        "INSERT INTO deductions AS known (deduction_id, version, set_id, period, indicator_id, unit_id, "
+        "loss, body, at) "
+        "SELECT d.deduction_id, d.version, $1, d.period, d.indicator_id, d.unit_id, d.loss, d.body, $2 "
+        "FROM unnest($3::uuid[], $4::int[], $5::text[], $6::uuid[], $7::uuid[], $8::numeric[], $9::text[]) "
+        "AS d(deduction_id, version, period, indicator_id, unit_id, loss, body) ON CONFLICT (deduction_id) "
+        "DO UPDATE SET "
+        "version = excluded.version, loss = excluded.loss, body = excluded.body, at = excluded.at",
+        set_id,
+        at,
+        [deduction.deduction_id for deduction in ordered],
+        [deduction.version for deduction in ordered],
+        [deduction.period for deduction in ordered],
+        [deduction.indicator_id for deduction in ordered],
+        [deduction.unit_id for deduction in ordered],
+        [Decimal(deduction.loss) for deduction in ordered],
+        bodies,
+    )
+    await add(
+        driver,
+        "deduction_versions",
+        ("deduction_id", "version", "lifted", "body", "who", "at"),
+        [(d.deduction_id, d.version, d.loss == "0", body, who, at) for d, body in zip(ordered, bodies, strict=True)],
+    )
+
+
+async def deductions_with_loss(
+    connection: Connection, set_id: UUID, period: str
+) -> Sequence[tuple[UUID, int, Decimal]]:
+    """All deductions with a loss of a set and period: id, version, loss."""
+    rows = await connection.fetch(
+        "SELECT deduction_id, version, loss FROM deductions WHERE set_id = $1 AND period = $2 AND loss > 0",
+        set_id,
+        period,
+    )
+    return [(row["deduction_id"], row["version"], row["loss"]) for row in rows]

@@ -1,0 +1,256 @@
+"""Scoring what changed: facts, cards, groups of units or the calendar came, and the cells that depend on them follow.
+
+While a period is open or fenced its cells are provisional and overwritten; indicators marked immediate enter the ledger
+at once. After confirmation a changed fact is an amendment: the ledger gets a new version. Locks, in this order:
+surroundings, metrics, the facts themselves, period states by set, cells by indicator.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.scoring_svc.copies import repository as copies
+from services.scoring_svc.copies.domain import StoredFact, counts_working_days, governing, groups_units, metrics_of
+from services.scoring_svc.engine.domain import WorkingCalendar
+from services.scoring_svc.ledger import repository
+from services.scoring_svc.ledger.domain import NOTHING, Scored, Standing, excluded
+from services.scoring_svc.ledger.entering import (
+    Cell,
+    Occasion,
+    cell_score,
+    enter,
+    tell_deductions,
+    tell_digest,
+    tell_scores,
+)
+from services.scoring_svc.ledger.evaluation import Group, prepare, reads_peers, score_all
+from services.scoring_svc.ledger.repository import CellRow, PeriodRow
+from shared.contracts.indicator import IndicatorPublished
+from shared.contracts.periods import Period, parse_period
+from shared.contracts.submission import Amendment, FactsRecorded
+from shared.db import UnitOfWork
+
+_BESIDE_THE_LOOP = 4  # so many groups are evaluated in a thread, so that requests go on meanwhile
+Changed = Collection[tuple[UUID, UUID]]
+
+
+@dataclass(frozen=True)
+class Cause:
+    """When something came, and the amendment if it is one."""
+
+    at: datetime
+    amendment: Amendment | None = None
+
+
+async def apply_facts(uow: UnitOfWork, event: FactsRecorded, at: datetime) -> None:
+    """Keep a chunk of facts and score the cells that depend on those that are new; a repeated chunk changes nothing."""
+    driver = await uow.driver()
+    period = parse_period(event.period)
+    metrics = {fact.metric_id for fact in event.facts}
+    await copies.hold_surroundings(driver, alone=False)
+    await copies.hold_metrics(driver, metrics, alone=False)
+    changed = await copies.keep_facts(driver, event)
+    if changed:
+        cards = await copies.cards_reading(driver, {metric for metric, _ in changed}, period)
+        await rescore(uow, period, cards, changed, Cause(at, event.amendment))
+
+
+async def apply_card(uow: UnitOfWork, card: IndicatorPublished, at: datetime) -> None:
+    """Keep a version of a card and score the open periods for which its facts are already here."""
+    driver = await uow.driver()
+    metrics = metrics_of(card)
+    await copies.hold_surroundings(driver, alone=False)
+    await copies.hold_metrics(driver, metrics, alone=True)
+    if not await copies.keep_card(driver, card):
+        return
+    versions = await copies.cards_of_indicator(driver, card.indicator_id)
+    for key in await copies.periods_with_facts(driver, metrics):
+        period = parse_period(key)
+        governs = governing(versions, period)
+        if governs is not None and governs.version == card.version:
+            await rescore(uow, period, [card], None, Cause(at))
+
+
+async def apply_surroundings(uow: UnitOfWork, at: datetime, *, calendar: bool, unit: UUID | None = None) -> None:
+    """Score again what depends on the calendar or on the groups of a unit; the caller holds the surroundings alone."""
+    driver = await uow.driver()
+    cards = [
+        card
+        for card in await copies.all_cards(driver)
+        if (calendar and counts_working_days(card))
+        or (unit is not None and groups_units(card) and unit in card.evaluated_unit_ids)
+    ]
+    by_period: dict[str, list[IndicatorPublished]] = {}
+    for card in cards:
+        versions = await copies.cards_of_indicator(driver, card.indicator_id)
+        for key in await copies.periods_with_facts(driver, metrics_of(card)):
+            governs = governing(versions, parse_period(key))
+            if governs is not None and governs.version == card.version:
+                by_period.setdefault(key, []).append(card)
+    for key, found in sorted(by_period.items()):
+        await rescore(uow, parse_period(key), found, None, Cause(at))
+
+
+async def rescore(
+    uow: UnitOfWork, period: Period, cards: Sequence[IndicatorPublished], changed: Changed | None, cause: Cause
+) -> None:
+    """Score the cells of these cards that depend on the changed facts, or all that have facts if `changed` is None."""
+    if not cards:
+        return
+    driver = await uow.driver()
+    states: dict[UUID, PeriodRow] = {}
+    for set_id in sorted({card.set_id for card in cards}):
+        states[set_id] = await _hold(uow, set_id, period)
+    # A card, a group or a calendar that comes after confirmation does not reach back; only facts are amended.
+    open_cards = [card for card in cards if changed is not None or states[card.set_id].state in {"open", "fenced"}]
+    await repository.hold_groups(driver, period.key, [card.indicator_id for card in open_cards])
+    groups, calendar = await _prepare(uow, period, open_cards, changed)
+    if not groups:
+        return
+    standing = await repository.standing_cells(driver, period.key, [group.card.indicator_id for group in groups])
+    await repository.keep_calendar(driver, calendar)
+    scored = await _scored(uow, groups, calendar)
+    edition = calendar.version if calendar else ""
+    for set_id, state in states.items():
+        results = [(group, cells) for group, cells in zip(groups, scored, strict=True) if group.card.set_id == set_id]
+        if not results:
+            continue
+        if state.state == "closed":
+            uow.trail("score", "period", f"{set_id}/{period.key}", outcome="refused:period_closed")
+        elif state.state == "confirmed":
+            await _amend(uow, set_id, period, results, standing, cause, edition)
+        else:
+            await _put_provisional(uow, set_id, period, results, standing, cause, edition)
+
+
+async def _hold(uow: UnitOfWork, set_id: UUID, period: Period) -> PeriodRow:
+    """Hold the period together with other scoring, alone once it is confirmed: the digest counts all amendments."""
+    driver = await uow.driver()
+    known = await repository.period_row(driver, set_id, period.key)
+    alone = known is not None and known.state == "confirmed"
+    state = await repository.hold_period(driver, set_id, period.key, alone=alone)
+    if state.state == "confirmed" and not alone:
+        state = await repository.hold_period(driver, set_id, period.key, alone=True)
+    return state
+
+
+async def _prepare(
+    uow: UnitOfWork, period: Period, cards: Sequence[IndicatorPublished], changed: Changed | None
+) -> tuple[list[Group], WorkingCalendar | None]:
+    driver = await uow.driver()
+    metrics = {metric for card in cards for metric in metrics_of(card)}
+    facts = await copies.newest_facts(driver, period.key, metrics)
+    units = {unit for card in cards for unit in card.evaluated_unit_ids}
+    around = await repository.surroundings(driver, units, period.last)
+    groups = []
+    for card in cards:
+        only = None if reads_peers(card) else _units_with_facts(card, facts, changed)
+        group = prepare(card, period, facts, around, only)
+        if group.facts:
+            groups.append(group)
+    return groups, around.calendar
+
+
+def _units_with_facts(
+    card: IndicatorPublished, facts: dict[tuple[UUID, UUID], StoredFact], changed: Changed | None
+) -> set[UUID]:
+    metrics = set(metrics_of(card))
+    return {unit for metric, unit in (facts if changed is None else changed) if metric in metrics}
+
+
+async def _scored(uow: UnitOfWork, groups: Sequence[Group], calendar: WorkingCalendar | None) -> list[list[Scored]]:
+    if len(groups) < _BESIDE_THE_LOOP:
+        found = score_all(groups, calendar)
+    else:
+        found = await asyncio.to_thread(score_all, groups, calendar)
+    period = groups[0].period.key
+    taken_out = await repository.exclusions(await uow.driver(), period, [group.card.indicator_id for group in groups])
+    return [
+        [excluded(cell, taken_out.get((group.card.indicator_id, cell.unit_id))) for cell in cells]
+        for group, cells in zip(groups, found, strict=True)
+    ]
+
+
+async def _put_provisional(
+    uow: UnitOfWork,
+    set_id: UUID,
+    period: Period,
+    results: Iterable[tuple[Group, Sequence[Scored]]],
+    standing: Mapping[Cell, Standing],
+    cause: Cause,
+    edition: str,
+) -> None:
+    """Overwrite provisional cells; a loss of an immediate indicator enters the ledger at once."""
+    driver = await uow.driver()
+    rows: list[CellRow] = []
+    at_once: list[tuple[Group, list[Scored]]] = []
+    for group, cells in results:
+        now: list[Scored] = []
+        for cell in cells:
+            known = standing.get((group.card.indicator_id, cell.unit_id))
+            entered = known.entered if known else 0
+            if group.card.immediate and cell.settled and (entered or cell.loss > NOTHING):
+                now.append(cell)
+            else:
+                rows.append(CellRow(group, cell, entered))
+        if now:
+            at_once.append((group, now))
+    if at_once:
+        occasion = Occasion("immediate", "scored", uow.who, cause.at, edition)
+        done = await enter(uow, set_id, period.key, at_once, standing, occasion)
+        rows.extend(done.cells)
+        tell_deductions(uow, set_id, done.deductions)
+        for deduction in done.deductions:
+            uow.trail(
+                "deduct",
+                "deduction",
+                deduction.deduction_id,
+                after={"version": deduction.version, "loss": deduction.loss},
+            )
+    await repository.put_cells(driver, period.key, rows, confirmed=False, at=cause.at)
+
+
+async def _amend(
+    uow: UnitOfWork,
+    set_id: UUID,
+    period: Period,
+    results: Iterable[tuple[Group, Sequence[Scored]]],
+    standing: Mapping[Cell, Standing],
+    cause: Cause,
+    edition: str,
+) -> None:
+    """Enter what an amended fact changed after confirmation, and tell the cells, the deductions and the new digest."""
+    settled: list[tuple[Group, Sequence[Scored]]] = []
+    for group, cells in results:
+        for cell in cells:
+            if not cell.settled:
+                # The confirmed score stands: an amendment cannot leave a confirmed period without one.
+                name = f"{group.card.code}/{cell.unit_id}/{period.key}"
+                uow.trail("score", "cell", name, outcome=f"refused:{cell.code}")
+        settled.append((group, [cell for cell in cells if cell.settled]))
+    note = cause.amendment.reason if cause.amendment else ""
+    occasion = Occasion("confirmed", "fact_amended", uow.who, cause.at, edition, note)
+    done = await enter(uow, set_id, period.key, settled, standing, occasion)
+    changed = [row for row in done.cells if row.entered != _entered(standing, row)]
+    if not changed:
+        return
+    await repository.put_cells(await uow.driver(), period.key, changed, confirmed=True, at=cause.at)
+    tell_scores(uow, set_id, period.key, [cell_score(row) for row in changed])
+    tell_deductions(uow, set_id, done.deductions)
+    await tell_digest(uow, set_id, period.key)
+    for row in changed:
+        before = standing.get((row.group.card.indicator_id, row.scored.unit_id))
+        uow.trail(
+            "amend",
+            "cell",
+            f"{row.group.card.indicator_id}/{row.scored.unit_id}/{period.key}",
+            before=None if before is None else {"version": before.entered, "score": before.scored.score},
+            after={"version": row.entered, "score": row.scored.score, "reason": note},
+        )
+
+
+def _entered(standing: Mapping[Cell, Standing], row: CellRow) -> int:
+    known = standing.get((row.group.card.indicator_id, row.scored.unit_id))
+    return known.entered if known else 0

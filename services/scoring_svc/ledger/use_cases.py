@@ -1,0 +1,257 @@
+"""The steps of a period: fence, confirm, close; and what holds a confirmation up."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.scoring_svc.copies import repository as copies
+from services.scoring_svc.copies.domain import metrics_of
+from services.scoring_svc.copies.repository import IndicatorSet
+from services.scoring_svc.ledger import repository
+from services.scoring_svc.ledger.domain import (
+    ConfirmationHeldUp,
+    Exclusion,
+    Holdup,
+    Scored,
+    advance,
+    excluded,
+    holdups_of_chunks,
+)
+from services.scoring_svc.ledger.entering import Occasion, cell_score, enter, tell_deductions, tell_digest, tell_scores
+from services.scoring_svc.ledger.evaluation import Group, prepare, score_all
+from services.scoring_svc.ledger.repository import PeriodRow
+from services.scoring_svc.ledger.submission_client import ask_for_fence
+from shared.auth import Actor
+from shared.contracts.indicator import IndicatorPublished
+from shared.contracts.periods import Period, parse_period
+from shared.contracts.scoring import PeriodConfirmed, PeriodFenced
+from shared.db import UnitOfWork
+from shared.directory.repository import units_on
+from shared.errors import Detail, Malformed, NotFound, OutsideScope, Refused
+from shared.service_client import ServiceClient
+
+MOST_HOLDUPS = 200
+
+
+class PeriodUnknown(Refused):
+    """No card of the set is scored in such a period."""
+
+    status, code = 404, "period_unknown"
+    zh, en = "该指标体系没有按 {period} 考核的指标", "No indicator of this set is scored in the period {period}"
+
+
+class ExclusionUnknown(Refused):
+    """An exclusion names a cell that the period does not have."""
+
+    status, code = 422, "exclusion_unknown"
+    zh, en = "所列豁免或不可考核单元格不存在", "An exclusion names a cell that this period does not have"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A set in a period, with the cards that govern it."""
+
+    indicator_set: IndicatorSet
+    period: Period
+    cards: Sequence[IndicatorPublished]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What an evaluation of the whole period found."""
+
+    results: Sequence[tuple[Group, Sequence[Scored]]]
+    edition: str
+    holdups: Sequence[Holdup]
+
+
+async def find_place(uow: UnitOfWork, set_code: str, key: str) -> Place:
+    """The set and period of a request. Raises NotFound, PeriodUnknown, or Malformed for what is no period."""
+    driver = await uow.driver()
+    try:
+        period = parse_period(key)
+    except ValueError as error:
+        raise Malformed(details=[Detail("path:period", "malformed", str(error))]) from error
+    indicator_set = await copies.find_set(driver, set_code)
+    if indicator_set is None:
+        raise NotFound
+    cards = await copies.cards_of_set(driver, indicator_set.set_id, period)
+    if not cards or period.first.year != indicator_set.year:
+        raise PeriodUnknown(period=key)
+    return Place(indicator_set, period, cards)
+
+
+async def demand_all_units(
+    uow: UnitOfWork, actor: Actor, permission: str, cards: Sequence[IndicatorPublished], now: datetime
+) -> None:
+    """Raise OutsideScope unless the permission reaches every unit that the cards evaluate: one step is for all."""
+    reach = actor.reach(permission)
+    if reach.everything:
+        return
+    paths = {unit.unit_id: unit.path for unit in await units_on(await uow.driver(), now.date())}
+    evaluated = {unit for card in cards for unit in card.evaluated_unit_ids}
+    if not evaluated or not all(unit in paths and reach.covers(unit, paths[unit]) for unit in evaluated):
+        raise OutsideScope
+
+
+async def fence_period(uow: UnitOfWork, place: Place, client: ServiceClient, now: datetime) -> PeriodRow:
+    """End collecting: submission_svc refuses further writes and says what its last chunk was. Repeatable.
+
+    submission_svc is asked before anything is written or locked here; if it cannot be reached nothing is half done,
+    and what it fenced without our hearing of it is answered the same at the next try.
+    Raises Unavailable, FenceRefused, PeriodAlreadyConfirmed, PeriodClosed.
+    """
+    driver = await uow.driver()
+    set_id, key = place.indicator_set.set_id, place.period.key
+    known = await repository.period_row(driver, set_id, key)
+    advance(known.state if known else "open", "fence")
+    fence = await ask_for_fence(client, set_id, key)
+    held = await repository.hold_period(driver, set_id, key, alone=True)
+    advance(held.state, "fence")
+    if held.state == "fenced" and (held.last_chunk, held.chunks) == (fence.last_chunk, fence.chunks):
+        return held
+    version = await repository.fence(
+        driver, set_id, key, last_chunk=fence.last_chunk, chunks=fence.chunks, at=now, by=uow.who
+    )
+    uow.record(
+        PeriodFenced(
+            set_id=set_id,
+            period=key,
+            version=version,
+            at=now,
+            by=uow.who,
+            last_chunk=fence.last_chunk,
+            chunks=fence.chunks,
+        ),
+        subject=key,
+    )
+    after = await repository.hold_period(driver, set_id, key, alone=True)
+    uow.trail("fence", "period", f"{set_id}/{key}", before=_state(held), after=_state(after))
+    return after
+
+
+async def find_holdups(uow: UnitOfWork, place: Place) -> tuple[PeriodRow | None, Sequence[Holdup]]:
+    """What would hold a confirmation up now; changes nothing. The state is None while nobody has touched the period."""
+    state = await repository.period_row(await uow.driver(), place.indicator_set.set_id, place.period.key)
+    found = await _evaluate(uow, place, state, {})
+    return state, found.holdups
+
+
+async def confirm_period(
+    uow: UnitOfWork, place: Place, exclusions: Mapping[tuple[str, str], Exclusion], now: datetime
+) -> PeriodRow:
+    """Confirm: every chunk up to the fence is applied and every cell is scored, exempt or not scorable.
+
+    `exclusions` takes cells out, by the codes of indicator and unit, with the reason. Enters all cells into the ledger
+    and tells scores, deductions and their digest. Raises ConfirmationHeldUp with the list, ExclusionUnknown,
+    PeriodNotFenced, PeriodAlreadyConfirmed, PeriodClosed.
+    """
+    driver = await uow.driver()
+    set_id, key = place.indicator_set.set_id, place.period.key
+    await copies.hold_surroundings(driver, alone=False)
+    held = await repository.hold_period(driver, set_id, key, alone=True)
+    advance(held.state, "confirm")
+    taken_out = await _cells_named(uow, place, exclusions)
+    found = await _evaluate(uow, place, held, taken_out)
+    if found.holdups:
+        shown = [shown(holdup) for holdup in found.holdups[:MOST_HOLDUPS]]
+        raise ConfirmationHeldUp(count=len(found.holdups), holdups=shown)
+    await repository.keep_exclusions(driver, key, taken_out, who=uow.who, at=now)
+    indicators = [group.card.indicator_id for group, _ in found.results]
+    standing = await repository.standing_cells(driver, key, indicators)
+    occasion = Occasion("confirmed", "scored", uow.who, now, found.edition)
+    entered = await enter(uow, set_id, key, found.results, standing, occasion)
+    await repository.put_cells(driver, key, entered.cells, confirmed=True, at=now)
+    cells = len(entered.cells)
+    version = await repository.confirm(driver, set_id, key, cells=cells, at=now, by=uow.who)
+    uow.record(
+        PeriodConfirmed(set_id=set_id, period=key, version=version, at=now, by=uow.who, cells=cells), subject=key
+    )
+    tell_scores(uow, set_id, key, [cell_score(row) for row in entered.cells])
+    tell_deductions(uow, set_id, entered.deductions)
+    await tell_digest(uow, set_id, key)
+    after = await repository.hold_period(driver, set_id, key, alone=True)
+    uow.trail(
+        "confirm",
+        "period",
+        f"{set_id}/{key}",
+        before=_state(held),
+        after={**_state(after), "excluded": len(taken_out), "deductions": len(entered.deductions)},
+    )
+    return after
+
+
+async def close_period(uow: UnitOfWork, place: Place, now: datetime) -> PeriodRow:
+    """Close a confirmed period: from now on only approved corrections. Raises PeriodNotConfirmed, PeriodClosed."""
+    driver = await uow.driver()
+    set_id, key = place.indicator_set.set_id, place.period.key
+    held = await repository.hold_period(driver, set_id, key, alone=True)
+    advance(held.state, "close")
+    await repository.close(driver, set_id, key, at=now, by=uow.who)
+    after = await repository.hold_period(driver, set_id, key, alone=True)
+    uow.trail("close", "period", f"{set_id}/{key}", before=_state(held), after=_state(after))
+    return after
+
+
+async def _evaluate(
+    uow: UnitOfWork, place: Place, state: PeriodRow | None, taken_out: Mapping[tuple[UUID, UUID], Exclusion]
+) -> Found:
+    """Every cell of every card of the period, from the newest facts; and what would hold a confirmation up."""
+    driver = await uow.driver()
+    metrics = {metric for card in place.cards for metric in metrics_of(card)}
+    units = {unit for card in place.cards for unit in card.evaluated_unit_ids}
+    facts = await copies.newest_facts(driver, place.period.key, metrics)
+    around = await repository.surroundings(driver, units, place.period.last)
+    groups = [prepare(card, place.period, facts, around) for card in place.cards]
+    # Long and pure: beside the event loop, so that other requests and events go on.
+    scored = await asyncio.to_thread(score_all, groups, around.calendar)
+    results = [
+        (group, [excluded(cell, taken_out.get((group.card.indicator_id, cell.unit_id))) for cell in cells])
+        for group, cells in zip(groups, scored, strict=True)
+    ]
+    holdups: list[Holdup] = []
+    if not await copies.is_whole(driver, place.indicator_set):
+        holdups.append(Holdup("set_incomplete", text=place.indicator_set.code))
+    if state is not None and state.last_chunk is not None and state.chunks is not None:
+        applied = await copies.chunks_applied(driver, place.period.key, state.last_chunk)
+        holdups += holdups_of_chunks(state.last_chunk, state.chunks, applied)
+    codes = {unit.unit_id: unit.code for unit in await units_on(driver, place.period.last)}
+    holdups += [
+        Holdup(str(cell.code), group.card.code, codes.get(cell.unit_id, str(cell.unit_id)))
+        for group, cells in results
+        for cell in cells
+        if not cell.settled
+    ]
+    edition = "" if state is None else await repository.keep_calendar(driver, around.calendar)
+    return Found(results, edition, holdups)
+
+
+async def _cells_named(
+    uow: UnitOfWork, place: Place, exclusions: Mapping[tuple[str, str], Exclusion]
+) -> dict[tuple[UUID, UUID], Exclusion]:
+    cards = {card.code: card for card in place.cards}
+    units = {unit.code: unit.unit_id for unit in await units_on(await uow.driver(), place.period.last)}
+    found: dict[tuple[UUID, UUID], Exclusion] = {}
+    unknown: list[Detail] = []
+    for index, ((indicator, unit), exclusion) in enumerate(exclusions.items()):
+        card, unit_id = cards.get(indicator), units.get(unit)
+        if card is None or unit_id not in card.evaluated_unit_ids or unit_id is None:
+            unknown.append(Detail(f"/exclusions/{index}", "cell_unknown", f"{indicator}/{unit}"))
+        else:
+            found[card.indicator_id, unit_id] = exclusion
+    if unknown:
+        raise ExclusionUnknown(details=unknown)
+    return found
+
+
+def shown(holdup: Holdup) -> dict[str, Any]:
+    """A holdup as readers see it."""
+    members = {"code": holdup.code, "indicator": holdup.indicator, "unit": holdup.unit, "text": holdup.text}
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _state(row: PeriodRow) -> dict[str, Any]:
+    return {"state": row.state, "version": row.version, "last_chunk": row.last_chunk, "cells": row.cells}

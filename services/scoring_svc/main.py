@@ -1,0 +1,37 @@
+"""scoring_svc: facts become explained scores, rankings and deductions. uvicorn starts `create_app` with --factory."""
+
+import asyncio
+
+from fastapi import FastAPI
+
+from services.scoring_svc.engine.api import router as engine
+from services.scoring_svc.event_handlers import HANDLERS
+from services.scoring_svc.ledger.api import router as ledger
+from services.scoring_svc.permissions import PERMISSIONS
+from services.scoring_svc.ranking.api import router as ranking
+from services.scoring_svc.settings import ScoringSettings
+from shared.service import build
+
+
+def create_app(settings: ScoringSettings | None = None) -> FastAPI:
+    """The service, ready to be served; settings come from the environment unless given."""
+    app = build(
+        "scoring_svc",
+        settings or ScoringSettings(),  # type: ignore[call-arg]  # required settings come from the environment
+        title="联动 · 计分服务 / Liandong scoring",
+        permissions=PERMISSIONS,
+        routers=[engine, ledger, ranking],
+        handlers=HANDLERS,
+        background=[_close_clients],
+    )
+    app.state.submission = None  # made at the first fence
+    return app
+
+
+async def _close_clients(app: FastAPI) -> None:
+    """Close the client of submission_svc when the service ends."""
+    try:
+        await asyncio.Event().wait()
+    finally:
+        if app.state.submission is not None:
+            await app.state.submission.close()

@@ -1,0 +1,35 @@
+"""Which roles hold which permission of scoring_svc. How far a grant reaches comes from the appointment."""
+
+from collections.abc import Mapping
+
+from shared.contracts.roles import Role
+
+_OFFICE = frozenset({Role.PERFORMANCE_OFFICE})
+_READERS = frozenset(
+    {
+        Role.PERFORMANCE_OFFICE,
+        Role.EVALUATING_DEPARTMENT,
+        Role.UNIT_LIAISON,
+        Role.UNIT_LEADER,
+        Role.COMMITTEE,
+        Role.PERSONNEL,
+        Role.AUDITOR,
+    }
+)
+
+PERMISSIONS: Mapping[str, frozenset[Role]] = {
+    # Rules are drafted by departments, checked by the office, and sent by indicator_svc before it publishes.
+    "rules.check": frozenset({Role.SERVICE, Role.EVALUATING_DEPARTMENT, Role.PERFORMANCE_OFFICE}),
+    # The states of periods show no unit's data: who evaluates, is evaluated or watches needs them; so do services.
+    "periods.read": _READERS | {Role.SERVICE, Role.OPERATOR},
+    # The performance office runs cycles: it fences, confirms, closes, and sees what holds a period up.
+    "periods.run": _OFFICE,
+    # Scores, entries, proofs and deductions of the units (or the evaluating department's indicators) within reach.
+    "scores.read": _READERS,
+    # Who sees the facts of peers in a proof by name; all others see pseudonyms and hashes.
+    "peers.read": frozenset({Role.PERFORMANCE_OFFICE, Role.AUDITOR}),
+    # Rankings in the making are shown row by row within reach, published ones to every evaluated unit.
+    "rankings.read": _READERS,
+    # A published ranking is the bureau's word.
+    "rankings.publish": _OFFICE,
+}
