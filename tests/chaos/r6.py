@@ -1,0 +1,115 @@
+"""R6: the outbox skips no committed event, and a long transaction elsewhere holds nothing up.
+
+Sixteen writers with short and long transactions and rollbacks, one writing transaction left open in another
+database of the cluster. Control: a reader with a cursor `id > last` over the same outbox.
+"""
+
+import asyncio
+import itertools
+import random
+import time
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from shared.contracts.envelope import seal
+from tests.chaos.stations import Station, deducted, messaging_database, percentile, settled, started
+from tests.chaos.verdict import System, Verdict, red_if
+
+_WRITERS = 16
+_INSERT = "INSERT INTO outbox (event_id, type, nats_subject, envelope) VALUES ($1, $2, $2, $3)"
+
+
+class _Writers:
+    """Transactions of 0 to `longest` seconds; what was committed is remembered with its time."""
+
+    def __init__(self, station: Station, dsn: str, longest: float) -> None:
+        self.committed: dict[UUID, float] = {}
+        self._station = station
+        self._dsn = dsn
+        self._longest = longest
+        self._numbers = itertools.count()
+
+    async def write(self, until: float) -> None:
+        connection = await asyncpg.connect(self._dsn)
+        try:
+            while time.monotonic() < until:
+                await self._transaction(connection)
+        finally:
+            await connection.close()
+
+    async def _transaction(self, connection: asyncpg.Connection) -> None:
+        chance, count = random.random(), random.randint(1, 12)  # noqa: S311 - a load, no secret
+        transaction = connection.transaction()
+        await transaction.start()
+        sealed = [seal(deducted(next(self._numbers)), at=datetime.now(UTC), traceparent="") for _ in range(count)]
+        await connection.executemany(_INSERT, [(event_id, name, body.decode()) for event_id, name, body in sealed])
+        await asyncio.sleep(self._longest * random.random() if chance > 0.99 else 0.05 * chance)  # noqa: S311
+        if chance < 0.1:
+            await transaction.rollback()
+            return
+        await transaction.commit()
+        self._station.bus._relay.wake()
+        self.committed.update(dict.fromkeys((event_id for event_id, _, __ in sealed), time.time()))
+
+
+async def _cursor(dsn: str, seen: set[UUID], until: float) -> None:
+    """The control: read on from the highest id seen."""
+    connection = await asyncpg.connect(dsn)
+    last = 0
+    try:
+        while time.monotonic() < until:
+            for row in await connection.fetch("SELECT id, event_id FROM outbox WHERE id > $1 ORDER BY id", last):
+                last = row["id"]
+                seen.add(row["event_id"])
+            await asyncio.sleep(0.005)
+    finally:
+        await connection.close()
+
+
+async def run(system: System, *, seconds: float) -> Verdict:
+    """Write for so many seconds, at about 2,500 events a second."""
+    dsn = await messaging_database(system.postgres, "scoring_svc")
+    scoring = Station("scoring_svc", dsn, system.nats.url)
+    audit = Station("audit_svc", await messaging_database(system.postgres, "audit_svc"), system.nats.url)
+    elsewhere = await asyncpg.connect(await messaging_database(system.postgres, "submission_svc"))
+    await elsewhere.execute("BEGIN")
+    await elsewhere.execute("INSERT INTO inbox (consumer, event_id) VALUES ('long', $1)", uuid4())
+    writers = _Writers(scoring, dsn, longest=min(5.0, seconds / 4))
+    by_cursor: set[UUID] = set()
+    try:
+        async with started(scoring, audit):
+            until = time.monotonic() + seconds
+            work = [writers.write(until) for _ in range(_WRITERS)]
+            await asyncio.gather(*work, _cursor(dsn, by_cursor, until + 1))
+            size = len(writers.committed)
+            await settled(audit, size, within=30 + size / 300)
+            rows = await audit.fetch("SELECT event_id, at FROM effects")
+            unsent = (await scoring.fetch("SELECT count(*) AS n FROM outbox WHERE published_at IS NULL"))[0]["n"]
+            sent = await scoring.fetch("SELECT event_id, published_at FROM outbox")
+    finally:
+        await elsewhere.close()
+    seen = {row["event_id"] for row in rows}
+    missed = writers.committed.keys() - seen
+    delays = [
+        row["published_at"].timestamp() - writers.committed[row["event_id"]]
+        for row in sent
+        if row["published_at"] and row["event_id"] in writers.committed
+    ]
+    p99 = percentile(delays, 0.99)
+    phantom = len(seen - writers.committed.keys())
+    by_cursor_missed = len(writers.committed.keys() - by_cursor)
+    return Verdict(
+        "R6",
+        # The relay's pace bounds the delay, not the open transaction, which outlasts the whole run.
+        held=not missed and not phantom and unsent == 0 and p99 < max(2.0, seconds / 2),
+        control=red_if(by_cursor_missed > 0),
+        figures={
+            "missed": len(missed),
+            "phantom": phantom,
+            "of": size,
+            "sent_p99_s": round(p99, 3),
+            "control_missed": by_cursor_missed,
+        },
+    )
