@@ -91,7 +91,8 @@ def describe(home: Home, tell: Callable[[str], None]) -> System:
     services = tuple(
         HttpPart(
             name=service,
-            application=f"services.{service}.main:app",
+            application=f"services.{service}.main:create_app",
+            options=("--factory",),
             port=ports[service],
             home=home,
             waits_for=WAITS_FOR,
