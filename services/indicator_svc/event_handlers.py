@@ -6,7 +6,7 @@ from typing import Any
 from services.indicator_svc.review import use_cases
 from shared.contracts.envelope import Envelope
 from shared.contracts.registry import Event
-from shared.contracts.scoring import PeriodConfirmed, RankingPublished, ScoresConfirmed
+from shared.contracts.scoring import PeriodClosed, PeriodConfirmed, RankingPublished, ScoresConfirmed
 from shared.contracts.submission import BurdenReported
 from shared.db import UnitOfWork
 
@@ -18,6 +18,11 @@ async def on_scores_confirmed(uow: UnitOfWork, event: ScoresConfirmed, _: Envelo
 
 async def on_period_confirmed(uow: UnitOfWork, event: PeriodConfirmed, _: Envelope) -> None:
     """A period of a set is confirmed."""
+    await use_cases.remember_period(uow, event)
+
+
+async def on_period_closed(uow: UnitOfWork, event: PeriodClosed, _: Envelope) -> None:
+    """A period of a set is closed."""
     await use_cases.remember_period(uow, event)
 
 
@@ -34,6 +39,7 @@ async def on_burden_reported(uow: UnitOfWork, event: BurdenReported, _: Envelope
 HANDLERS: Mapping[type[Event], Callable[[UnitOfWork, Any, Envelope], Awaitable[None]]] = {
     ScoresConfirmed: on_scores_confirmed,
     PeriodConfirmed: on_period_confirmed,
+    PeriodClosed: on_period_closed,
     RankingPublished: on_ranking_published,
     BurdenReported: on_burden_reported,
 }

@@ -18,7 +18,9 @@ _OK = 200
 class _Finding(msgspec.Struct):
     code: str
     pointer: str
-    text: Any = ""
+    text: str = ""
+    text_zh: str = ""
+    severity: str = "error"
 
 
 class _Result(msgspec.Struct):
@@ -79,14 +81,13 @@ class RuleChecks:
 
 def _details(result: _Result) -> list[Detail]:
     at = f"/cards/{result.id}/rule"
-    if not result.findings:
+    errors = [one for one in result.findings if one.severity == "error"]
+    if not errors:
         return [Detail(at, "RULE_REFUSED")]
-    return [Detail(at + one.pointer, one.code, _text(one.text)) for one in result.findings]
-
-
-def _text(text: Any) -> str:
-    """The finding's sentence; both languages where it comes in both."""
-    return " / ".join(str(part) for part in text.values()) if isinstance(text, dict) else str(text)
+    return [
+        Detail(at + one.pointer, one.code, " / ".join(text for text in (one.text_zh, one.text) if text))
+        for one in errors
+    ]
 
 
 def _parts(rules: Mapping[str, Any]) -> list[list[dict[str, Any]]]:

@@ -51,13 +51,13 @@ def upgrade() -> None:
         info={"grants": "SELECT, INSERT"},
     )
     op.create_table(
-        "confirmed_periods",
+        "period_states",
         sa.Column("set_id", sa.Uuid(), nullable=False),
         sa.Column("period", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("cells", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("set_id", "period", name=op.f("pk_confirmed_periods")),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("set_id", "period", name=op.f("pk_period_states")),
     )
     op.create_table(
         "confirmed_scores",
@@ -193,7 +193,7 @@ def downgrade() -> None:
     op.drop_table("metrics")
     op.drop_table("indicator_sets")
     op.drop_table("confirmed_scores")
-    op.drop_table("confirmed_periods")
+    op.drop_table("period_states")
     op.drop_table("card_versions")
     op.drop_table("calendar_recordings")
     op.drop_table("appointment_recordings")

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from shared.contracts.scoring import PeriodConfirmed, RankingPublished, ScoresConfirmed
+from shared.contracts.scoring import PeriodEvent, RankingPublished, ScoresConfirmed
 from shared.contracts.submission import BurdenReported
 from shared.db import UnitOfWork
 
@@ -33,18 +33,18 @@ async def keep_scores(uow: UnitOfWork, event: ScoresConfirmed) -> None:
     )
 
 
-async def keep_period(uow: UnitOfWork, event: PeriodConfirmed) -> None:
-    """Keep that a period is confirmed, as of the highest version seen."""
+async def keep_period(uow: UnitOfWork, event: PeriodEvent, state: str) -> None:
+    """Keep the state of a period, confirmed or closed, as of the highest version seen."""
     driver = await uow.driver()
     await driver.execute(
-        'INSERT INTO confirmed_periods AS known (set_id, period, version, "at", cells) VALUES ($1, $2, $3, $4, $5) '
+        'INSERT INTO period_states AS known (set_id, period, version, state, "at") VALUES ($1, $2, $3, $4, $5) '
         'ON CONFLICT (set_id, period) DO UPDATE SET version = excluded.version, "at" = excluded."at", '
-        "cells = excluded.cells WHERE known.version < excluded.version",
+        "state = excluded.state WHERE known.version < excluded.version",
         event.set_id,
         event.period,
         event.version,
+        state,
         event.at,
-        event.cells,
     )
 
 

@@ -21,13 +21,13 @@ def define(metadata: MetaData) -> None:
         Index("ix_confirmed_scores_set_id_period", "set_id", "period"),
     )
     Table(
-        "confirmed_periods",
+        "period_states",
         metadata,
         Column("set_id", Uuid, primary_key=True),
         Column("period", Text, primary_key=True),
         Column("version", Integer, nullable=False),
+        Column("state", Text, nullable=False),
         Column("at", DateTime(timezone=True), nullable=False),
-        Column("cells", Integer, nullable=False),
     )
     Table(
         "published_rankings",
