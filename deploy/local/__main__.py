@@ -96,14 +96,12 @@ def _people(options: argparse.Namespace) -> int:
             )
         if answer.status_code != httpx.codes.OK:
             raise CannotRun(f"indicator_svc answers {answer.status_code}: {answer.text[:300]}")
-        body = answer.json()
-        people: list[dict[str, Any]] = body if isinstance(body, list) else body["items"]
+        people: list[dict[str, Any]] = answer.json()["items"]
         return people
 
     for person in asyncio.run(_reached(fetch())):
-        roles = person.get("roles") or [person.get("role", "")]
-        unit = person.get("unit_code") or person.get("unit") or ""
-        print("  ".join(str(part) for part in (person["code"], person["name"], unit, *roles) if part))
+        roles = ",".join(person["roles"])
+        print("  ".join((person["code"], person["name"], person["unit_code"] or "-", person["post"], roles)))
     return 0
 
 
