@@ -1,0 +1,141 @@
+"""The rule book of interviews (约谈): the steps, who may sign what, and what a signature is worth.
+
+An interview counts as signed only while both named persons have signed the hash of its current record; a later edit
+is a new version of the record and needs both again. Pure.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, Literal
+from uuid import UUID, uuid5
+
+from shared.errors import Refused
+
+Side = Literal["interviewer", "interviewee"]
+InterviewState = Literal["planned", "noticed", "held", "signed", "refused_to_sign", "withdrawn"]
+SIDES: frozenset[Side] = frozenset({"interviewer", "interviewee"})
+NOT_YET_HELD: frozenset[InterviewState] = frozenset({"planned", "noticed"})
+ENDED: frozenset[InterviewState] = frozenset({"signed", "refused_to_sign", "withdrawn"})
+
+_MOVES: Mapping[str, tuple[frozenset[str], InterviewState]] = {
+    "notice": (NOT_YET_HELD, "noticed"),
+    "record": (frozenset({"noticed", "held", "signed", "refused_to_sign"}), "held"),
+    "sign": (frozenset({"held", "refused_to_sign"}), "held"),
+    "refuse": (frozenset({"held"}), "refused_to_sign"),
+    "withdraw": (NOT_YET_HELD, "withdrawn"),
+    "plan_again": (frozenset({"withdrawn"}), "planned"),
+}
+
+
+class InterviewStepRefused(Refused):
+    """A step that the state of the interview does not allow."""
+
+    code = "interview_step_refused"
+    zh, en = "约谈处于“{state}”状态，不能执行“{verb}”", "An interview that is {state} cannot {verb}"
+
+
+class StaleSignature(Refused):
+    """The hash that was signed is not that of the current record."""
+
+    code = "stale_signature"
+    zh, en = (
+        "所签内容不是现行谈话记录，请重新阅读后签字",
+        "What was signed is not the current record; read it again and sign",
+    )
+
+
+class NotTheNamedPerson(Refused):
+    """Only the person whom the notice names signs for that side."""
+
+    status, code = 403, "not_the_named_person"
+    zh, en = "您不是通知书载明的该方人员", "You are not the person named for this side"
+
+
+class AlreadySigned(Refused):
+    """The side has signed the current record."""
+
+    code = "already_signed"
+    zh, en = "该方已在现行谈话记录上签字", "This side has signed the current record"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where an interview stands: the hash of its current record, and the hash that each side last signed of it."""
+
+    state: InterviewState
+    record_version: int
+    content_hash: str | None
+    named: Mapping[Side, UUID]
+    signed: Mapping[Side, str]
+
+
+def step(state: InterviewState, verb: str) -> InterviewState:
+    """The state after a step. Raises InterviewStepRefused where there is no such way."""
+    sources, target = _MOVES[verb]
+    if state not in sources:
+        raise InterviewStepRefused(state=state, verb=verb)
+    return target
+
+
+def record(standing: Standing, content_hash: str) -> Standing:
+    """A new version of the record: whatever was signed before is worth nothing now."""
+    state = step(standing.state, "record")
+    return replace(
+        standing, state=state, record_version=standing.record_version + 1, content_hash=content_hash, signed={}
+    )
+
+
+def sign(standing: Standing, side: Side, person: UUID | None, content_hash: str) -> Standing:
+    """The signature of one side. Raises InterviewStepRefused, NotTheNamedPerson, StaleSignature, AlreadySigned."""
+    if standing.named.get(side) is None or standing.named[side] != person:
+        raise NotTheNamedPerson
+    if side in standing.signed:
+        raise AlreadySigned
+    state = step(standing.state, "sign")
+    if content_hash != standing.content_hash:
+        raise StaleSignature
+    signed = {**standing.signed, side: content_hash}
+    return replace(
+        standing, state="signed" if set(signed) == SIDES else _unless_refused(standing, state), signed=signed
+    )
+
+
+def refuse(standing: Standing, side: Side) -> Standing:
+    """One side will not sign; the refusal ends the waiting, and the record stands. Raises if that side has signed."""
+    if side in standing.signed:
+        raise AlreadySigned
+    return replace(standing, state=step(standing.state, "refuse"))
+
+
+def is_fully_signed(standing: Standing) -> bool:
+    """Whether both sides have signed exactly the current record."""
+    return set(standing.signed) == SIDES and set(standing.signed.values()) == {standing.content_hash}
+
+
+def interview_id_of(case_id: UUID) -> UUID:
+    """The identity of the one interview of a case."""
+    return uuid5(case_id, "interview")
+
+
+def notice_number(quarter: str, serial: int) -> str:
+    """The number on the notice: `2015-Q1-007`."""
+    return f"{quarter}-{serial:03d}"
+
+
+def quarter_of(day: date) -> str:
+    """The quarter in which notices of a day are numbered."""
+    return f"{day.year}-Q{(day.month + 2) // 3}"
+
+
+def hash_of(content: Mapping[str, Any]) -> str:
+    """sha256 over the record as JSON with sorted keys and no spaces: what both sides sign."""
+    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _unless_refused(standing: Standing, state: InterviewState) -> InterviewState:
+    # A refusal by one side stays on record while only the other signs.
+    return standing.state if standing.state == "refused_to_sign" else state

@@ -1,0 +1,282 @@
+"""All queries of the interviews room."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from services.audit_svc.interviews.domain import InterviewState, Side, Standing
+from services.audit_svc.rows import read, save
+from shared.auth import Reach, reach_condition
+from shared.errors import NotFound
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interview:
+    """An interview as stored; `version` is for edits, `record_version` counts the versions of its record."""
+
+    interview_id: UUID
+    case_id: UUID
+    problem_id: UUID
+    unit_id: UUID
+    indicator_id: UUID
+    tier: str
+    interviewer_post: str | None
+    state: InterviewState
+    number: str | None
+    notice: Any
+    interviewer_id: UUID | None
+    interviewee_id: UUID | None
+    record_version: int
+    reason: str
+    opened_on: date
+    updated_at: datetime
+    version: int
+
+
+async def of_cases(driver: asyncpg.Connection, case_ids: Sequence[UUID]) -> list[Interview]:
+    """The interviews of cases, held until the end of the transaction."""
+    rows = await driver.fetch(
+        "SELECT * FROM interviews WHERE case_id = ANY($1::uuid[]) ORDER BY interview_id FOR UPDATE", case_ids
+    )
+    return [read(Interview, row) for row in rows]
+
+
+async def save_interviews(driver: asyncpg.Connection, interviews: Iterable[Interview]) -> None:
+    """Write interviews; each case has one."""
+    await save(driver, "interviews", ["case_id"], interviews)
+
+
+async def hold(driver: asyncpg.Connection, interview_id: UUID) -> Interview:
+    """One interview, held until the end of the transaction. Raises NotFound."""
+    row = await driver.fetchrow("SELECT * FROM interviews WHERE interview_id = $1 FOR UPDATE", interview_id)
+    if row is None:
+        raise NotFound
+    return read(Interview, row)
+
+
+async def pair_of(driver: asyncpg.Connection, interview_id: UUID) -> tuple[UUID, UUID]:
+    """The unit and indicator of an interview. Raises NotFound."""
+    row = await driver.fetchrow("SELECT unit_id, indicator_id FROM interviews WHERE interview_id = $1", interview_id)
+    if row is None:
+        raise NotFound
+    return row["unit_id"], row["indicator_id"]
+
+
+async def next_serial(driver: asyncpg.Connection, quarter: str) -> int:
+    """The next serial of a quarter. The row stays locked until the end, so numbers have neither gaps nor twins."""
+    serial: int = await driver.fetchval(
+        "INSERT INTO notice_serials AS known (quarter, last) VALUES ($1, 1) "
+        "ON CONFLICT (quarter) DO UPDATE SET last = known.last + 1 RETURNING last",
+        quarter,
+    )
+    return serial
+
+
+async def people(driver: asyncpg.Connection, codes: Sequence[str]) -> dict[str, asyncpg.Record]:
+    """Persons by staff number, with the name and code of their unit today."""
+    rows = await driver.fetch(
+        "SELECT p.person_id, p.code, p.name, p.unit_id, p.post FROM directory_people p WHERE p.code = ANY($1::text[])",
+        codes,
+    )
+    return {row["code"]: row for row in rows}
+
+
+async def person_codes(driver: asyncpg.Connection, ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Staff numbers by person."""
+    rows = await driver.fetch("SELECT person_id, code FROM directory_people WHERE person_id = ANY($1::uuid[])", ids)
+    return {row["person_id"]: row["code"] for row in rows}
+
+
+async def holders_above(driver: asyncpg.Connection, unit_id: UUID, post: str, day: date) -> list[asyncpg.Record]:
+    """Who holds a post in a unit that stands above the given one in the tree of a day."""
+    rows: list[asyncpg.Record] = await driver.fetch(
+        "SELECT p.person_id, p.code FROM directory_unit_spans below "
+        "JOIN directory_unit_spans above ON starts_with(below.path, above.path) AND above.unit_id <> below.unit_id "
+        "AND above.effective_from <= $3 AND (above.effective_to IS NULL OR above.effective_to > $3) "
+        "JOIN directory_people p ON p.unit_id = above.unit_id AND p.post = $2 "
+        "WHERE below.unit_id = $1 AND below.effective_from <= $3 "
+        "AND (below.effective_to IS NULL OR below.effective_to > $3) ORDER BY p.code",
+        unit_id,
+        post,
+        day,
+    )
+    return rows
+
+
+async def leaders_of(driver: asyncpg.Connection, unit_id: UUID, day: date) -> list[asyncpg.Record]:
+    """Who leads a unit on a day: appointments as its leader, to this very unit."""
+    rows: list[asyncpg.Record] = await driver.fetch(
+        "SELECT p.person_id, p.code FROM directory_appointments a "
+        "JOIN directory_people p ON p.person_id::text = a.subject "
+        "WHERE a.unit_id = $1 AND a.role = 'unit_leader' AND NOT a.revoked AND a.effective_from <= $2 "
+        "AND (a.effective_to IS NULL OR a.effective_to > $2) ORDER BY p.code",
+        unit_id,
+        day,
+    )
+    return rows
+
+
+async def add_record(
+    driver: asyncpg.Connection,
+    interview_id: UUID,
+    version: int,
+    content: dict[str, Any],
+    digest: str,
+    who: str,
+    at: datetime,
+) -> None:
+    """Append a version of the record."""
+    await driver.execute(
+        "INSERT INTO interview_records (interview_id, record_version, content, content_hash, recorded_by, recorded_at) "
+        "VALUES ($1, $2, $3::text::jsonb, $4, $5, $6)",
+        interview_id,
+        version,
+        msgspec.json.encode(content).decode(),
+        digest,
+        who,
+        at,
+    )
+
+
+async def add_signature(
+    driver: asyncpg.Connection, interview: Interview, side: Side, person: UUID, content_hash: str, at: datetime
+) -> None:
+    """Append a signature; one per side and version of the record."""
+    await driver.execute(
+        "INSERT INTO interview_signatures (interview_id, record_version, side, person_id, content_hash, signed_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6)",
+        interview.interview_id,
+        interview.record_version,
+        side,
+        person,
+        content_hash,
+        at,
+    )
+
+
+async def add_refusal(
+    driver: asyncpg.Connection, interview: Interview, side: Side, reason: str, witness: str, who: str, at: datetime
+) -> None:
+    """Append a refusal to sign."""
+    await driver.execute(
+        "INSERT INTO interview_refusals "
+        "(interview_id, record_version, side, reason, witness, recorded_by, recorded_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        interview.interview_id,
+        interview.record_version,
+        side,
+        reason,
+        witness,
+        who,
+        at,
+    )
+
+
+async def standing_of(driver: asyncpg.Connection, interview: Interview) -> Standing:
+    """Where the interview stands, with what was signed of its current record."""
+    content_hash = await driver.fetchval(
+        "SELECT content_hash FROM interview_records WHERE interview_id = $1 AND record_version = $2",
+        interview.interview_id,
+        interview.record_version,
+    )
+    rows = await driver.fetch(
+        "SELECT side, content_hash FROM interview_signatures WHERE interview_id = $1 AND record_version = $2",
+        interview.interview_id,
+        interview.record_version,
+    )
+    named: dict[Side, UUID] = {}
+    if interview.interviewer_id and interview.interviewee_id:
+        named = {"interviewer": interview.interviewer_id, "interviewee": interview.interviewee_id}
+    return Standing(
+        interview.state,
+        interview.record_version,
+        content_hash,
+        named,
+        {row["side"]: row["content_hash"] for row in rows},
+    )
+
+
+async def current_content(driver: asyncpg.Connection, interview_id: UUID, version: int) -> dict[str, Any] | None:
+    """The content of one version of the record."""
+    content: dict[str, Any] | None = await driver.fetchval(
+        "SELECT content FROM interview_records WHERE interview_id = $1 AND record_version = $2", interview_id, version
+    )
+    return content
+
+
+async def signed_commitments(driver: asyncpg.Connection, problem_id: UUID) -> list[dict[str, Any]]:
+    """The commitments of the signed interview that a problem called for, in their order."""
+    row = await driver.fetchrow(
+        "SELECT r.content FROM interviews i JOIN interview_records r USING (interview_id, record_version) "
+        "WHERE i.problem_id = $1 AND i.state = 'signed'",
+        problem_id,
+    )
+    return list(row["content"]["commitments"]) if row else []
+
+
+_PATH = "coalesce(u.path, '')"
+_PLACE = (
+    "LEFT JOIN directory_unit_spans u ON u.unit_id = i.unit_id AND u.effective_from <= $1 "
+    "AND (u.effective_to IS NULL OR u.effective_to > $1) LEFT JOIN cards c ON c.indicator_id = i.indicator_id"
+)
+_SHOWN = "i.*, u.code AS unit, u.name AS unit_name, c.code AS indicator, c.name AS indicator_name"
+
+
+async def page(
+    driver: asyncpg.Connection,
+    reach: Reach,
+    day: date,
+    filters: dict[str, Any],
+    after: Sequence[str] | None,
+    limit: int,
+) -> list[asyncpg.Record]:
+    """A page of interviews within reach, in the order they were opened."""
+    rows: list[asyncpg.Record] = await driver.fetch(
+        f"SELECT {_SHOWN} FROM interviews i {_PLACE} "
+        f"WHERE {reach_condition('i.unit_id', _PATH, 2)} "
+        "AND ($5::text IS NULL OR i.state = $5) AND ($6::text IS NULL OR u.code = $6) "
+        "AND ($7::uuid IS NULL OR i.case_id = $7) "
+        "AND ($8::date IS NULL OR (i.opened_on, i.interview_id) > ($8, $9::uuid)) "
+        "ORDER BY i.opened_on, i.interview_id LIMIT $10",
+        day,
+        *reach.parameters,
+        filters.get("state"),
+        filters.get("unit"),
+        filters.get("case"),
+        date.fromisoformat(after[0]) if after else None,
+        UUID(after[1]) if after else None,
+        limit + 1,
+    )
+    return rows
+
+
+async def one(driver: asyncpg.Connection, reach: Reach, day: date, interview_id: UUID) -> asyncpg.Record:
+    """One interview within reach. Raises NotFound."""
+    row = await driver.fetchrow(
+        f"SELECT {_SHOWN} FROM interviews i {_PLACE} "
+        f"WHERE {reach_condition('i.unit_id', _PATH, 2)} AND i.interview_id = $5",
+        day,
+        *reach.parameters,
+        interview_id,
+    )
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def history(driver: asyncpg.Connection, interview_id: UUID) -> dict[str, list[dict[str, Any]]]:
+    """Every version of the record, every signature, every refusal."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name, table, order in (
+        ("records", "interview_records", "record_version"),
+        ("signatures", "interview_signatures", "record_version, side"),
+        ("refusals", "interview_refusals", "record_version, side"),
+    ):
+        rows = await driver.fetch(f"SELECT * FROM {table} WHERE interview_id = $1 ORDER BY {order}", interview_id)
+        found[name] = [{key: value for key, value in row.items() if key != "interview_id"} for row in rows]
+    return found

@@ -1,0 +1,303 @@
+"""What can be done about interviews: plan and withdraw with their case, notify, record, sign, refuse."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from services.audit_svc.interviews import repository
+from services.audit_svc.interviews.domain import (
+    NOT_YET_HELD,
+    InterviewState,
+    Side,
+    hash_of,
+    interview_id_of,
+    notice_number,
+    quarter_of,
+    record,
+    refuse,
+    sign,
+    step,
+)
+from services.audit_svc.interviews.repository import Interview
+from services.audit_svc.problems import repository as problems
+from services.audit_svc.problems.following import Case, Moment
+from services.audit_svc.problems.standing import close_finished_case, moment_of
+from services.audit_svc.rectification.use_cases import add_commitments
+from services.audit_svc.timeline import Happened, note
+from shared.clock import Clock
+from shared.db import UnitOfWork
+from shared.errors import Detail, Malformed, Refused, Stale
+
+
+class InterviewerNotEntitled(Refused):
+    """The policy names another post for this tier."""
+
+    code = "interviewer_not_entitled"
+    zh, en = "约谈人须为上级单位的“{post}”", "The interviewer must hold the post {post} in a unit above"
+
+
+class InterviewerNotNamed(Refused):
+    """Nobody, or more than one person, holds the post: the notice must name one."""
+
+    code = "interviewer_not_named"
+    zh, en = "担任“{post}”的有 {count} 人，请指明约谈人", "{count} persons hold the post {post}; name the interviewer"
+
+
+class IntervieweeNotLeader(Refused):
+    """The person interviewed is the leader of the unit."""
+
+    code = "interviewee_not_leader"
+    zh, en = (
+        "被约谈人须为该单位负责人；现有负责人 {count} 人",
+        "The interviewed must be the unit's leader; it has {count}",
+    )
+
+
+class NamedPersonAbsent(Refused):
+    """The record must show both persons whom the notice names."""
+
+    code = "named_person_absent"
+    zh, en = "谈话记录须包含通知书载明的双方人员", "The record must show both persons whom the notice names"
+
+
+class RecorderTakesPart(Refused):
+    """Who records neither talks nor is talked to."""
+
+    code = "recorder_takes_part"
+    zh, en = "记录人不得为谈话双方人员", "The recorder must not be one of those who talk"
+
+
+async def follow_cases(
+    uow: UnitOfWork, cases: Sequence[Case], reasons: Mapping[UUID | None, str], moment: Moment
+) -> None:
+    """One interview per case that demands it; withdrawn while not yet held when the case does not any more."""
+    if not cases:
+        return
+    driver = await uow.driver()
+    known = {one.case_id: one for one in await repository.of_cases(driver, [case.case_id for case in cases])}
+    changed: list[Interview] = []
+    happened: list[Happened] = []
+    for case in cases:
+        after = _followed(known.get(case.case_id), case, reasons.get(case.case_id, "policy"), moment)
+        if after is None:
+            continue
+        changed.append(after)
+        what = "interview_withdrawn" if after.state == "withdrawn" else "interview_planned"
+        before = known.get(case.case_id)
+        state = before.state if before else None
+        uow.trail(what, "interview", after.interview_id, before=state, after={"state": after.state, "tier": after.tier})
+        happened.append(
+            Happened(
+                case_id=case.case_id,
+                problem_id=after.problem_id,
+                at=moment.now,
+                what=what,
+                detail={"interview_id": after.interview_id, "tier": after.tier, "reason": after.reason},
+            )
+        )
+    await repository.save_interviews(driver, changed)
+    await note(uow, happened)
+
+
+async def give_notice(
+    uow: UnitOfWork, interview_id: UUID, wanted: dict[str, Any], seen: int, clock: Clock
+) -> Interview:
+    """Send the notice, or a changed one under the same number: who meets whom, when, where and why.
+
+    Without `interviewer` the one holder of the policy's post above the unit is taken, without `interviewee` the unit's
+    leader. Raises InterviewerNotNamed, InterviewerNotEntitled, IntervieweeNotLeader, Stale.
+    """
+    driver, moment = await uow.driver(), moment_of(clock)
+    known = await _hold(uow, interview_id, seen)
+    state = step(known.state, "notice")
+    interviewer = await _interviewer(uow, known, wanted.pop("interviewer"), moment.today)
+    interviewee = await _interviewee(uow, known, wanted.pop("interviewee"), moment.today)
+    number = known.number
+    if number is None:
+        quarter = quarter_of(moment.today)
+        number = notice_number(quarter, await repository.next_serial(driver, quarter))
+    changed = replace(
+        known, state=state, number=number, notice=wanted, interviewer_id=interviewer, interviewee_id=interviewee
+    )
+    return await _store(uow, known, changed, moment.now, "interview_noticed", {"number": number})
+
+
+async def write_record(
+    uow: UnitOfWork, interview_id: UUID, content: dict[str, Any], seen: int, clock: Clock
+) -> Interview:
+    """Write down what was said; every later edit is a new version and needs both signatures again.
+
+    Raises Stale, NamedPersonAbsent, RecorderTakesPart, InterviewStepRefused, Malformed for unknown persons.
+    """
+    driver, moment = await uow.driver(), moment_of(clock)
+    known = await _hold(uow, interview_id, seen)
+    await _check_persons(uow, known, content)
+    standing = await repository.standing_of(driver, known)
+    version = standing.record_version + 1
+    full = {**content, "interview_id": str(interview_id), "number": known.number, "record_version": version}
+    after = record(standing, hash_of(full))
+    await repository.add_record(driver, interview_id, version, full, str(after.content_hash), uow.who, moment.now)
+    changed = replace(known, state=after.state, record_version=version)
+    detail = {"record_version": version, "content_hash": after.content_hash}
+    return await _store(uow, known, changed, moment.now, "interview_recorded", detail)
+
+
+async def put_signature(
+    uow: UnitOfWork, interview_id: UUID, side: Side, person: UUID | None, content_hash: str, clock: Clock
+) -> Interview:
+    """Sign the current record for one side; when both have, the commitments become actions.
+
+    Raises NotTheNamedPerson, StaleSignature, AlreadySigned, InterviewStepRefused.
+    """
+    driver, moment = await uow.driver(), moment_of(clock)
+    known = await _hold(uow, interview_id, None)
+    standing = await repository.standing_of(driver, known)
+    after = sign(standing, side, person, content_hash)
+    if person is not None:
+        await repository.add_signature(driver, known, side, person, content_hash, moment.now)
+    detail = {"side": side, "content_hash": content_hash, "record_version": known.record_version}
+    stored = await _store(uow, known, replace(known, state=after.state), moment.now, "interview_signed", detail)
+    if after.state == "signed":
+        content = await repository.current_content(driver, interview_id, known.record_version)
+        await add_commitments(uow, known.problem_id, content["commitments"] if content else [], moment)
+        await close_finished_case(uow, known.case_id, moment)
+    return stored
+
+
+async def record_refusal(
+    uow: UnitOfWork, interview_id: UUID, side: Side, reason: str, witness: str, clock: Clock
+) -> Interview:
+    """One side will not sign: the reason and a witness are recorded. Raises AlreadySigned, InterviewStepRefused."""
+    driver, moment = await uow.driver(), moment_of(clock)
+    known = await _hold(uow, interview_id, None)
+    after = refuse(await repository.standing_of(driver, known), side)
+    await repository.add_refusal(driver, known, side, reason, witness, uow.who, moment.now)
+    detail = {"side": side, "reason": reason, "witness": witness}
+    stored = await _store(uow, known, replace(known, state=after.state), moment.now, "signature_refused", detail)
+    await close_finished_case(uow, known.case_id, moment)
+    return stored
+
+
+async def _hold(uow: UnitOfWork, interview_id: UUID, seen: int | None) -> Interview:
+    """Hold the pair, then the interview: the same order as when a deduction withdraws it."""
+    driver = await uow.driver()
+    await problems.lock_pairs(driver, [await repository.pair_of(driver, interview_id)])
+    known = await repository.hold(driver, interview_id)
+    if seen is not None and known.version != seen:
+        raise Stale
+    return known
+
+
+async def _store(
+    uow: UnitOfWork, before: Interview, changed: Interview, now: datetime, what: str, detail: dict[str, Any]
+) -> Interview:
+    stored = replace(changed, version=before.version + 1, updated_at=now)
+    await repository.save_interviews(await uow.driver(), [stored])
+    uow.trail(what, "interview", stored.interview_id, before=before, after={**detail, "state": stored.state})
+    happened = Happened(
+        case_id=stored.case_id,
+        problem_id=stored.problem_id,
+        at=now,
+        what=what,
+        detail={"interview_id": stored.interview_id, **detail},
+    )
+    await note(uow, [happened])
+    return stored
+
+
+def _followed(known: Interview | None, case: Case, reason: str, moment: Moment) -> Interview | None:
+    """The interview as the case wants it, or None where nothing changes."""
+    if case.interview and case.trigger_problem_id is not None:
+        if known is None:
+            return _planned(case, case.trigger_problem_id, moment)
+        if known.state == "withdrawn":
+            # A withdrawn notice keeps its number in the register; the interview planned anew gets its own.
+            return replace(
+                _planned(case, case.trigger_problem_id, moment),
+                state=step(known.state, "plan_again"),
+                record_version=known.record_version,
+                version=known.version + 1,
+            )
+        if known.state == "planned" and (known.problem_id, known.tier) != (case.trigger_problem_id, case.tier):
+            return replace(
+                known,
+                problem_id=case.trigger_problem_id,
+                tier=case.tier,
+                interviewer_post=case.interviewer_post,
+                updated_at=moment.now,
+                version=known.version + 1,
+            )
+        return None
+    if known is not None and known.state in NOT_YET_HELD:
+        state: InterviewState = step(known.state, "withdraw")
+        return replace(known, state=state, reason=reason, updated_at=moment.now, version=known.version + 1)
+    return None
+
+
+def _planned(case: Case, problem_id: UUID, moment: Moment) -> Interview:
+    return Interview(
+        interview_id=interview_id_of(case.case_id),
+        case_id=case.case_id,
+        problem_id=problem_id,
+        unit_id=case.unit_id,
+        indicator_id=case.indicator_id,
+        tier=case.tier,
+        interviewer_post=case.interviewer_post,
+        state="planned",
+        number=None,
+        notice=None,
+        interviewer_id=None,
+        interviewee_id=None,
+        record_version=0,
+        reason="",
+        opened_on=moment.today,
+        updated_at=moment.now,
+        version=1,
+    )
+
+
+async def _interviewer(uow: UnitOfWork, interview: Interview, named: str | None, today: date) -> UUID:
+    post = interview.interviewer_post or ""
+    holders = await repository.holders_above(await uow.driver(), interview.unit_id, post, today)
+    if named is None:
+        if len(holders) != 1:
+            raise InterviewerNotNamed(post=post, count=len(holders))
+        found: UUID = holders[0]["person_id"]
+        return found
+    chosen: UUID | None = next((row["person_id"] for row in holders if row["code"] == named), None)
+    if chosen is None:
+        raise InterviewerNotEntitled(post=post)
+    return chosen
+
+
+async def _interviewee(uow: UnitOfWork, interview: Interview, named: str | None, today: date) -> UUID:
+    leaders = await repository.leaders_of(await uow.driver(), interview.unit_id, today)
+    fitting: list[UUID] = [row["person_id"] for row in leaders if named is None or row["code"] == named]
+    if len(fitting) != 1:
+        raise IntervieweeNotLeader(count=len(leaders))
+    return fitting[0]
+
+
+async def _check_persons(uow: UnitOfWork, interview: Interview, content: Mapping[str, Any]) -> None:
+    driver = await uow.driver()
+    talkers, talked_to, recorder = content["talkers"], content["talked_to"], content["recorder"]
+    known = await repository.people(driver, [*talkers, *talked_to, recorder])
+    unknown = [
+        Detail(f"/{name}/{place}", "person_unknown")
+        for name, codes in (("talkers", talkers), ("talked_to", talked_to))
+        for place, code in enumerate(codes)
+        if code not in known
+    ]
+    if recorder not in known:
+        unknown.append(Detail("/recorder", "person_unknown"))
+    if unknown:
+        raise Malformed(details=unknown)
+    if recorder in talkers or recorder in talked_to:
+        raise RecorderTakesPart
+    present = {known[code]["person_id"] for code in talkers}, {known[code]["person_id"] for code in talked_to}
+    if interview.interviewer_id is not None and (
+        interview.interviewer_id not in present[0] or interview.interviewee_id not in present[1]
+    ):
+        raise NamedPersonAbsent

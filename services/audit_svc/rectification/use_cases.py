@@ -1,0 +1,303 @@
+"""What can be done about a cure: plan, accept, end an action, report, return, extend; verify and strike off.
+
+Every verb holds the problem with its unit and indicator first, so that a report and the figure that proves it cannot
+pass each other unseen.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from services.audit_svc.copies.use_cases import remember_scores
+from services.audit_svc.problems import repository as problems
+from services.audit_svc.problems.domain import FINISHED, ProblemStepRefused, advance
+from services.audit_svc.problems.following import Moment, Problem
+from services.audit_svc.problems.standing import close_finished_case, moment_of, store_problem
+from services.audit_svc.rectification import repository
+from services.audit_svc.rectification.domain import (
+    ActionAlreadyEnded,
+    Cure,
+    ExtensionNotLater,
+    PlanAlreadyAccepted,
+    PlanNotAccepted,
+    demand_all_ended,
+    rectification_id_of,
+    settle,
+)
+from services.audit_svc.rectification.repository import Action, Rectification
+from shared.clock import Clock
+from shared.contracts.audit import MakeupVerified
+from shared.contracts.scoring import PointsRegained, ScoresConfirmed
+from shared.db import UnitOfWork
+from shared.errors import NotFound, Stale, VersionRequired
+
+
+async def submit_plan(
+    uow: UnitOfWork,
+    problem: Problem,
+    plan: str,
+    actions: Sequence[dict[str, Any]],
+    commitments: Sequence[dict[str, Any]],
+    seen: int | None,
+    clock: Clock,
+) -> Rectification:
+    """Plan the cure of an open problem, or replace a plan that was not accepted yet (then `seen` is its version).
+
+    Commitments already signed in the interview become actions too. Raises ProblemStepRefused, PlanAlreadyAccepted,
+    VersionRequired, Stale.
+    """
+    driver, moment = await uow.driver(), moment_of(clock)
+    known = await repository.of_problem(driver, problem.problem_id)
+    if problem.state != "open":
+        raise PlanAlreadyAccepted if known else ProblemStepRefused(state=problem.state, verb="plan")
+    if known is not None and seen is None:
+        raise VersionRequired
+    if known is not None and seen != known.version:
+        raise Stale
+    rectification = Rectification(
+        rectification_id=rectification_id_of(problem.problem_id),
+        problem_id=problem.problem_id,
+        case_id=problem.case_id,
+        unit_id=problem.unit_id,
+        state="planned",
+        plan=plan,
+        due=max(action["due"] for action in actions),
+        extensions=known.extensions if known else 0,
+        returns=known.returns if known else 0,
+        report=None,
+        reason="",
+        submitted_by=uow.who,
+        accepted_by=None,
+        opened_on=known.opened_on if known else moment.today,
+        updated_at=moment.now,
+        version=known.version + 1 if known else 1,
+    )
+    earlier = await repository.actions_of(driver, rectification.rectification_id)
+    dropped = [replace(action, state="dropped") for action in earlier if action.state == "open"]
+    first = len(earlier) + 1
+    wanted = [*(_wanted(action, "plan") for action in actions), *(_wanted(one, "commitment") for one in commitments)]
+    new = [_action(rectification.rectification_id, first + place, one) for place, one in enumerate(wanted)]
+    await repository.save_rectification(driver, rectification)
+    await repository.save_actions(driver, [*dropped, *new])
+    uow.trail("submit_plan", "rectification", rectification.rectification_id, before=known, after=rectification)
+    await store_problem(uow, problem, moment.now, "plan_submitted", {"actions": len(new)})
+    return rectification
+
+
+async def accept_plan(uow: UnitOfWork, problem: Problem, clock: Clock) -> Rectification:
+    """The performance office accepts the plan and the work begins. Raises ProblemStepRefused."""
+    known = await _known(uow, problem)
+    state = advance(problem.state, "accept_plan")
+    return await _moved(
+        uow, problem, replace(known, state="accepted", accepted_by=uow.who), state, "plan_accepted", clock
+    )
+
+
+async def end_action(
+    uow: UnitOfWork, problem: Problem, no: int, evidence: dict[str, str], clock: Clock
+) -> Rectification:
+    """An action has ended, with its evidence. Raises PlanNotAccepted, ActionAlreadyEnded, NotFound."""
+    driver, moment = await uow.driver(), moment_of(clock)
+    known = await _known(uow, problem)
+    if known.state != "accepted":
+        raise PlanNotAccepted
+    if problem.state in FINISHED:
+        raise ProblemStepRefused(state=problem.state, verb="end_action")
+    action = next((one for one in await repository.actions_of(driver, known.rectification_id) if one.no == no), None)
+    if action is None or action.state == "dropped":
+        raise NotFound
+    if action.state == "ended":
+        raise ActionAlreadyEnded
+    ended = replace(action, state="ended", evidence=evidence, ended_at=moment.now, ended_by=uow.who)
+    await repository.save_actions(driver, [ended])
+    uow.trail("end_action", "rectification", known.rectification_id, before=action, after=ended)
+    changed = replace(known, updated_at=moment.now, version=known.version + 1)
+    await repository.save_rectification(driver, changed)
+    stored = await store_problem(uow, problem, moment.now, "action_ended", {"no": no, "evidence": evidence})
+    await settle_problem(uow, stored, moment)
+    return changed
+
+
+async def report(uow: UnitOfWork, problem: Problem, text: str, clock: Clock) -> Rectification:
+    """The unit reports the cure; a later figure already here verifies it at once. Raises ActionsNotEnded."""
+    known = await _known(uow, problem)
+    state = advance(problem.state, "report")
+    demand_all_ended(await _open_actions(uow, known))
+    changed = await _moved(uow, problem, replace(known, report=text), state, "reported", clock, {"text": text})
+    await settle_problem(uow, await problems.hold_problem(await uow.driver(), problem.problem_id), moment_of(clock))
+    return changed
+
+
+async def send_back(uow: UnitOfWork, problem: Problem, reason: str, clock: Clock) -> Rectification:
+    """The performance office returns a report that does not convince."""
+    known = await _known(uow, problem)
+    state = advance(problem.state, "return")
+    changed = replace(known, returns=known.returns + 1, reason=reason)
+    return await _moved(uow, problem, changed, state, "returned", clock, {"reason": reason})
+
+
+async def extend(uow: UnitOfWork, problem: Problem, until: date, reason: str, clock: Clock) -> Rectification:
+    """More time for the cure, with the reason, counted. Raises ExtensionNotLater."""
+    known = await _known(uow, problem)
+    state = advance(problem.state, "extend")
+    if until <= known.due:
+        raise ExtensionNotLater(due=known.due)
+    changed = replace(known, due=until, extensions=known.extensions + 1, reason=reason)
+    return await _moved(uow, problem, changed, state, "extended", clock, {"until": until, "reason": reason})
+
+
+async def add_commitments(
+    uow: UnitOfWork, problem_id: UUID, commitments: Sequence[dict[str, Any]], moment: Moment
+) -> None:
+    """Signed commitments become actions; without a plan yet they wait for it. Already known ones are left out.
+
+    The caller holds the problem's unit and indicator.
+    """
+    driver = await uow.driver()
+    known = await repository.of_problem(driver, problem_id)
+    if known is None:
+        return
+    present = await repository.actions_of(driver, known.rectification_id)
+    have = {(one.action, one.due) for one in present if one.source == "commitment" and one.state != "dropped"}
+    wanted = [_wanted(one, "commitment") for one in commitments]
+    fresh = [one for one in wanted if (one["action"], one["due"]) not in have]
+    first = len(present) + 1
+    await repository.save_actions(
+        driver, [_action(known.rectification_id, first + place, one) for place, one in enumerate(fresh)]
+    )
+    if fresh:
+        changed = replace(known, version=known.version + 1, updated_at=moment.now)
+        await repository.save_rectification(driver, changed)
+        uow.trail("add_commitments", "rectification", known.rectification_id, after=fresh)
+
+
+async def follow_scores(uow: UnitOfWork, event: ScoresConfirmed, clock: Clock) -> None:
+    """Keep the confirmed cells, and verify the reported cures that they prove."""
+    driver = await uow.driver()
+    pairs = await repository.pairs_at_work(driver, [(cell.unit_id, cell.indicator_id) for cell in event.cells])
+    await problems.lock_pairs(driver, pairs)
+    await remember_scores(uow, event)
+    for problem_id in await repository.reported_problems(driver, pairs):
+        await settle_problem(uow, await problems.hold_problem(driver, problem_id), moment_of(clock))
+
+
+async def take_points_regained(uow: UnitOfWork, event: PointsRegained, clock: Clock) -> None:
+    """The bonus entry that meets the make-up target: kept once, and the verified problem is struck off."""
+    try:
+        problem = await problems.hold_problem(await uow.driver(), event.problem_id)
+    except NotFound:
+        # The problem is rebuilt from its deduction; until then this event waits among the retries and dead letters.
+        raise LookupError(f"points regained for the unknown problem {event.problem_id}") from None
+    if problem.entry_id is not None:
+        return
+    moment = moment_of(clock)
+    regained = replace(problem, entry_id=event.entry_id, regained=Decimal(event.points))
+    uow.trail(
+        "regain_points", "problem", problem.problem_id, after={"entry_id": event.entry_id, "points": event.points}
+    )
+    detail = {"entry_id": event.entry_id, "points": event.points}
+    await settle_problem(uow, await store_problem(uow, regained, moment.now, "points_regained", detail), moment)
+
+
+async def settle_problem(uow: UnitOfWork, problem: Problem, moment: Moment) -> None:
+    """Verify and strike off whatever the present allows; the caller holds the problem."""
+    driver = await uow.driver()
+    known = await repository.of_problem(driver, problem.problem_id)
+    if known is None:
+        return
+    cure = Cure(
+        state=problem.state,
+        open_actions=await _open_actions(uow, known),
+        cured_share=problem.cured_share,
+        loss=problem.loss,
+        make_up_share=problem.make_up_share,
+        verification_written=problem.verified_in is not None,
+        points_regained=problem.entry_id is not None,
+    )
+    verdict = settle(cure, await repository.later_figures(driver, problem))
+    if problem.state == "reported":
+        await repository.add_verifications(driver, problem.problem_id, "not_cured", verdict.not_cured, moment.now)
+    if verdict.state == problem.state:
+        return
+    if verdict.proof is not None and verdict.points is not None:
+        await repository.add_verifications(driver, problem.problem_id, "cured", [verdict.proof], moment.now)
+        problem = await _verified(uow, problem, verdict.proof.period.key, verdict.points, moment)
+    if verdict.state == "struck_off":
+        uow.trail("strike_off", "problem", problem.problem_id, before=problem.state, after="struck_off")
+        detail = {"entry_id": problem.entry_id}
+        await store_problem(uow, replace(problem, state="struck_off"), moment.now, "struck_off", detail)
+        if problem.case_id is not None:
+            await close_finished_case(uow, problem.case_id, moment)
+
+
+async def _verified(uow: UnitOfWork, problem: Problem, period: str, points: Decimal, moment: Moment) -> Problem:
+    # The make-up is asked for once in the life of a problem, also when it was reopened and cured again.
+    first = problem.makeup_points is None
+    verified = replace(
+        problem, state="verified", verified_in=period, makeup_points=points if first else problem.makeup_points
+    )
+    uow.trail("verify", "problem", problem.problem_id, before=problem.state, after="verified")
+    detail = {"verified_in": period, "points": format(points, "f")}
+    stored = await store_problem(uow, verified, moment.now, "verified", detail)
+    if first and points > 0:
+        uow.record(
+            MakeupVerified(
+                problem_id=problem.problem_id,
+                version=1,
+                deduction_id=problem.deduction_id,
+                indicator_id=problem.indicator_id,
+                unit_id=problem.unit_id,
+                period=problem.period,
+                verified_in=period,
+                points=format(points, "f"),
+            )
+        )
+    return stored
+
+
+async def _known(uow: UnitOfWork, problem: Problem) -> Rectification:
+    known = await repository.of_problem(await uow.driver(), problem.problem_id)
+    if known is None:
+        raise NotFound
+    return known
+
+
+async def _open_actions(uow: UnitOfWork, known: Rectification) -> int:
+    actions = await repository.actions_of(await uow.driver(), known.rectification_id)
+    return sum(action.state == "open" for action in actions)
+
+
+async def _moved(
+    uow: UnitOfWork,
+    problem: Problem,
+    changed: Rectification,
+    state: Any,
+    what: str,
+    clock: Clock,
+    detail: dict[str, Any] | None = None,
+) -> Rectification:
+    now: datetime = clock.now()
+    stored = replace(changed, version=changed.version + 1, updated_at=now)
+    await repository.save_rectification(await uow.driver(), stored)
+    uow.trail(what, "rectification", stored.rectification_id, before=problem.state, after=state)
+    await store_problem(uow, replace(problem, state=state), now, what, detail or {})
+    return stored
+
+
+def _wanted(given: dict[str, Any], source: str) -> dict[str, Any]:
+    due = given["due"]
+    return {
+        "action": given["action"],
+        "owner": given["owner"],
+        "due": date.fromisoformat(due) if isinstance(due, str) else due,
+        "source": source,
+    }
+
+
+def _action(rectification_id: UUID, no: int, wanted: dict[str, Any]) -> Action:
+    return Action(
+        rectification_id=rectification_id, no=no, **wanted, state="open", evidence=None, ended_at=None, ended_by=None
+    )

@@ -1,0 +1,109 @@
+import asyncio
+
+from tests.audit_svc.stage import Stage, deducted, deduction
+
+
+async def held(stage: Stage) -> dict[str, str]:
+    """An interview that was noticed and recorded; returns its id and the hash of the record."""
+    await stage.publish_policy()
+    await stage.service.deliver(deducted(deduction("A", "2015-02", "9")))
+    interview = await stage.interview("A", "2015-02")
+    noticed = await stage.notice(interview)
+    assert noticed.status_code == 200, noticed.text
+    recorded = await stage.record(interview["interview_id"], noticed.json()["version"])
+    assert recorded.status_code == 200, recorded.text
+    return {"id": interview["interview_id"], "hash": recorded.json()["content_hash"], "number": noticed.json()["number"]}
+
+
+async def test_from_the_notice_to_both_signatures(stage: Stage) -> None:
+    interview = await held(stage)
+    assert interview["number"] == "2015-Q1-001"
+    path = f"/v1/interviews/{interview['id']}/signatures"
+    sign = {"side": "interviewer", "content_hash": interview["hash"]}
+    wrong = await stage.leader.post(path, json=sign)
+    assert (wrong.status_code, wrong.json()["code"]) == (403, "not_the_named_person")
+    assert (await stage.head.post(path, json=sign)).json()["state"] == "held"
+    again = await stage.head.post(path, json=sign)
+    assert (again.status_code, again.json()["code"]) == (409, "already_signed")
+    both = await stage.leader.post(path, json={**sign, "side": "interviewee"})
+    assert (both.json()["state"], both.json()["signed"]) == ("signed", ["interviewee", "interviewer"])
+    assert (await stage.problem("A", "2015-02"))["interview"]["state"] == "signed"
+    assert (await stage.office.post(path, json=sign)).status_code == 403
+    assert (await stage.other.post(path, json=sign)).status_code == 404
+
+
+async def test_a_later_edit_needs_both_signatures_again(stage: Stage) -> None:
+    interview = await held(stage)
+    path = f"/v1/interviews/{interview['id']}"
+    sign = {"side": "interviewer", "content_hash": interview["hash"]}
+    await stage.head.post(f"{path}/signatures", json=sign)
+    await stage.leader.post(f"{path}/signatures", json={**sign, "side": "interviewee"})
+    version = (await stage.office.get(path)).json()["version"]
+    assert (await stage.record(interview["id"], version - 1)).status_code == 412
+    edited = (await stage.record(interview["id"], version, explanation="补充说明")).json()
+    assert (edited["state"], edited["signed"], edited["record_version"]) == ("held", [], 2)
+    stale = await stage.leader.post(f"{path}/signatures", json={**sign, "side": "interviewee"})
+    assert (stale.status_code, stale.json()["code"]) == (409, "stale_signature")
+    fresh = {"side": "interviewee", "content_hash": edited["content_hash"]}
+    assert (await stage.leader.post(f"{path}/signatures", json=fresh)).json()["signed"] == ["interviewee"]
+    shown = (await stage.leader.get(path)).json()
+    assert (len(shown["records"]), len(shown["signatures"]), shown["record"]["record_version"]) == (2, 3, 2)
+
+
+async def test_a_refusal_to_sign_is_recorded(stage: Stage) -> None:
+    interview = await held(stage)
+    path = f"/v1/interviews/{interview['id']}"
+    body = {"side": "interviewee", "reason": "有异议", "witness": "OFFICE"}
+    assert (await stage.leader.post(f"{path}/refusals", json=body)).status_code == 403
+    refused = await stage.office.post(f"{path}/refusals", json=body)
+    assert refused.json()["state"] == "refused_to_sign"
+    sign = {"side": "interviewer", "content_hash": interview["hash"]}
+    assert (await stage.head.post(f"{path}/signatures", json=sign)).json()["state"] == "refused_to_sign"
+    assert (await stage.leader.post(f"{path}/signatures", json={**sign, "side": "interviewee"})).json()["state"] == "signed"
+
+
+async def test_serial_numbers_have_neither_gaps_nor_twins(stage: Stage) -> None:
+    await stage.publish_policy()
+    chunk = [deduction("A", "2015-02", "9", indicator=f"X{number}") for number in range(12)]
+    await stage.service.deliver(deducted(*chunk))
+    interviews = (await stage.office.get("/v1/interviews")).json()["items"]
+    refused = [stage.notice(one, interviewer="LEADER-B") for one in interviews]
+    good = [stage.notice(one) for one in interviews for _ in range(2)]
+    answers = await asyncio.gather(*refused, *good)
+    codes = [answer.json()["code"] for answer in answers[:12] if answer.status_code != 200]
+    assert set(codes) <= {"interviewer_not_entitled", "stale"}
+    assert sum(answer.status_code == 200 for answer in answers) == 12
+    numbers = sorted(one["number"] for one in (await stage.office.get("/v1/interviews")).json()["items"])
+    assert numbers == [f"2015-Q1-{number:03d}" for number in range(1, 13)]
+
+
+async def test_who_takes_part_is_checked(stage: Stage) -> None:
+    await stage.publish_policy()
+    await stage.service.deliver(deducted(deduction("A", "2015-02", "9")))
+    interview = await stage.interview("A", "2015-02")
+    wrong = await stage.notice(interview, interviewee="LEADER-B")
+    assert wrong.json()["code"] == "interviewee_not_leader"
+    early = await stage.record(interview["interview_id"], interview["version"])
+    assert early.json()["code"] == "interview_step_refused"
+    version = (await stage.notice(interview)).json()["version"]
+    absent = await stage.record(interview["interview_id"], version, talkers=["AUDITOR"])
+    assert absent.json()["code"] == "named_person_absent"
+    partial = await stage.record(interview["interview_id"], version, recorder="HEAD")
+    assert partial.json()["code"] == "recorder_takes_part"
+    unknown = await stage.record(interview["interview_id"], version, talked_to=["LEADER-A", "NOBODY"])
+    assert (unknown.status_code, unknown.json()["errors"][0]["pointer"]) == (422, "/talked_to/1")
+
+
+async def test_a_withdrawn_interview_cannot_be_held(stage: Stage) -> None:
+    await stage.publish_policy()
+    await stage.service.deliver(deducted(deduction("A", "2015-02", "9")))
+    interview = await stage.interview("A", "2015-02")
+    noticed = (await stage.notice(interview)).json()
+    lifted = deduction("A", "2015-02", "0", version=2, reason="fact_amended", note="复核")
+    await stage.service.deliver(deducted(lifted))
+    withdrawn = await stage.interview("A", "2015-02")
+    assert (withdrawn["state"], withdrawn["reason"]) == ("withdrawn", "复核")
+    refused = await stage.record(interview["interview_id"], noticed["version"])
+    assert refused.status_code == 412
+    refused = await stage.record(interview["interview_id"], withdrawn["version"])
+    assert refused.json()["code"] == "interview_step_refused"

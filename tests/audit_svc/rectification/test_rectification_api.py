@@ -1,0 +1,162 @@
+from uuid import UUID, uuid4
+
+from shared.contracts.audit import MakeupVerified
+from shared.contracts.scoring import PointsRegained
+from tests.audit_svc.stage import Stage, deducted, deduction, scores
+
+
+async def opened(stage: Stage, loss: str = "9") -> str:
+    await stage.publish_policy()
+    await stage.service.deliver(deducted(deduction("A", "2015-02", loss)))
+    return str((await stage.problem("A", "2015-02"))["problem_id"])
+
+
+def regained(event: MakeupVerified) -> PointsRegained:
+    return PointsRegained(
+        entry_id=uuid4(), problem_id=event.problem_id, deduction_id=event.deduction_id, unit_id=event.unit_id,
+        period=event.verified_in, points=event.points,
+    )  # fmt: skip
+
+
+async def test_cured_verified_by_the_next_figure_and_struck_off(stage: Stage) -> None:
+    problem_id = await opened(stage, "1.25")
+    await stage.cured(problem_id)
+    assert (await stage.problem("A", "2015-02"))["state"] == "reported"
+    await stage.service.deliver(scores("2015-03", ("I1", "A", "0")))
+    problem = await stage.problem("A", "2015-02")
+    assert (problem["state"], problem["verified_in"], problem["makeup_points"]) == ("verified", "2015-03", "0.38")
+    events = await stage.service.events(MakeupVerified)
+    assert [(event.points, str(event.problem_id)) for event in events] == [("0.38", problem_id)]
+    await stage.service.deliver(regained(events[0]))
+    problem = await stage.problem("A", "2015-02")
+    assert (problem["state"], problem["regained"]) == ("struck_off", "0.38")
+    case = (await stage.auditor.get(f"/v1/cases/{problem['case_id']}")).json()
+    assert (case["state"], case["closed_on"]) == ("closed", "2015-03-10")
+    await stage.service.deliver(deducted(deduction("A", "2015-04", "1")))
+    second = await stage.problem("A", "2015-04")
+    assert second["case_id"] != problem["case_id"]
+
+
+async def test_a_figure_that_comes_before_the_report_is_kept(stage: Stage) -> None:
+    problem_id = await opened(stage)
+    await stage.service.deliver(scores("2015-03", ("I1", "A", "0")))
+    assert (await stage.problem("A", "2015-02"))["state"] == "open"
+    await stage.cured(problem_id)
+    assert (await stage.problem("A", "2015-02"))["state"] == "verified"
+    await stage.service.deliver(scores("2015-03", ("I1", "A", "0"), version=2))
+    assert len(await stage.service.events(MakeupVerified)) == 1
+
+
+async def test_a_figure_that_still_loses_does_not_verify(stage: Stage) -> None:
+    problem_id = await opened(stage)
+    await stage.cured(problem_id)
+    await stage.service.deliver(scores("2015-03", ("I1", "A", "2")))
+    problem = await stage.problem("A", "2015-02")
+    assert (problem["state"], problem["verifications"][0]["outcome"]) == ("reported", "not_cured")
+    await stage.service.deliver(scores("2015-03", ("I1", "A", "0"), version=2))
+    problem = await stage.problem("A", "2015-02")
+    assert [one["outcome"] for one in problem["verifications"]] == ["not_cured", "cured"]
+    assert problem["state"] == "verified"
+
+
+async def test_an_earlier_or_foreign_figure_proves_nothing(stage: Stage) -> None:
+    await stage.cured(await opened(stage))
+    await stage.service.deliver(scores("2015-01", ("I1", "A", "0")))
+    await stage.service.deliver(scores("2015-03", ("I1", "B", "0"), ("I2", "A", "0")))
+    await stage.service.deliver(scores("2015-Q2", ("I1", "A", "0")))
+    assert (await stage.problem("A", "2015-02"))["state"] == "reported"
+    assert await stage.service.events(MakeupVerified) == []
+
+
+async def test_the_gates(stage: Stage) -> None:
+    problem_id = await opened(stage)
+    plan = {
+        "problem_id": problem_id,
+        "plan": "整改",
+        "actions": [
+            {"action": "一", "owner": "LIAISON-A", "due": "2015-03-20"},
+            {"action": "二", "owner": "LIAISON-A", "due": "2015-03-05"},
+        ],
+    }
+    assert (await stage.other.post("/v1/rectifications", json=plan)).status_code == 404
+    assert (await stage.office.post("/v1/rectifications", json=plan)).status_code == 403
+    made = (await stage.liaison.post("/v1/rectifications", json=plan)).json()
+    path = f"/v1/rectifications/{made['rectification_id']}"
+    assert [action["overdue"] for action in made["actions"]] == [False, True]
+    evidence = {"note": "清单", "hash": "a" * 64}
+    early = await stage.liaison.post(f"{path}/actions/1/completion", json=evidence)
+    assert early.json()["code"] == "plan_not_accepted"
+    assert (await stage.leader.post(f"{path}/acceptance")).status_code == 403
+    assert (await stage.liaison.post("/v1/rectifications", json=plan)).status_code == 428
+    revised = await stage.liaison.post(
+        "/v1/rectifications", json={**plan, "actions": plan["actions"][:1]}, headers={"if-match": '"1"'}
+    )
+    assert [action["state"] for action in revised.json()["actions"]] == ["dropped", "dropped", "open"]
+    assert (await stage.office.post(f"{path}/acceptance")).json()["state"] == "rectifying"
+    assert (await stage.office.post(f"{path}/acceptance")).json()["code"] == "problem_step_refused"
+    open_still = await stage.leader.post(f"{path}/report", json={"text": "完成"})
+    assert (open_still.status_code, open_still.json()["code"]) == (409, "actions_not_ended")
+    earlier = await stage.office.post(f"{path}/extension", json={"until": "2015-03-19", "reason": "x"})
+    assert earlier.json()["code"] == "extension_not_later"
+    extended = await stage.office.post(f"{path}/extension", json={"until": "2015-04-30", "reason": "数据晚到"})
+    assert (extended.json()["state"], extended.json()["extensions"]) == ("extended", 1)
+    assert (await stage.liaison.post(f"{path}/actions/3/completion", json=evidence)).status_code == 200
+    twice = await stage.liaison.post(f"{path}/actions/3/completion", json=evidence)
+    assert twice.json()["code"] == "action_already_ended"
+    assert (await stage.leader.post(f"{path}/report", json={"text": "完成"})).json()["state"] == "reported"
+    returned = await stage.office.post(f"{path}/return", json={"reason": "证据不足"})
+    assert (returned.json()["state"], returned.json()["returns"]) == ("returned", 1)
+    again = await stage.leader.post(f"{path}/report", json={"text": "已补充"})
+    assert again.json()["state"] == "reported"
+    listed = (await stage.leader.get("/v1/rectifications", params={"state": "reported"})).json()["items"]
+    assert [one["problem_id"] for one in listed] == [problem_id]
+    assert (await stage.other.get("/v1/rectifications")).json()["items"] == []
+
+
+async def test_signed_commitments_become_actions_whichever_comes_first(stage: Stage) -> None:
+    problem_id = await opened(stage)
+    plan = {
+        "problem_id": problem_id,
+        "plan": "整改",
+        "actions": [{"action": "一", "owner": "LIAISON-A", "due": "2015-03-20"}],
+    }
+    made = (await stage.liaison.post("/v1/rectifications", json=plan)).json()
+    interview = await stage.interview("A", "2015-02")
+    version = (await stage.notice(interview)).json()["version"]
+    recorded = (await stage.record(interview["interview_id"], version)).json()
+    sign = {"side": "interviewer", "content_hash": recorded["content_hash"]}
+    path = f"/v1/interviews/{interview['interview_id']}/signatures"
+    await stage.head.post(path, json=sign)
+    await stage.leader.post(path, json={**sign, "side": "interviewee"})
+    shown = (await stage.leader.get(f"/v1/rectifications/{made['rectification_id']}")).json()
+    assert [(one["source"], one["owner"]) for one in shown["actions"]] == [
+        ("plan", "LIAISON-A"),
+        ("commitment", "LEADER-A"),
+    ]
+    replaced = await stage.liaison.post(
+        "/v1/rectifications", json=plan, headers={"if-match": f'"{shown["version"]}"'}
+    )
+    standing = [one["source"] for one in replaced.json()["actions"] if one["state"] == "open"]
+    assert sorted(standing) == ["commitment", "plan"]
+
+
+async def test_lifted_while_at_work_and_lost_again(stage: Stage) -> None:
+    problem_id = await opened(stage)
+    await stage.cured(problem_id)
+    await stage.service.deliver(deducted(deduction("A", "2015-02", "0", version=2, reason="ruling", note="申诉成立")))
+    await stage.service.deliver(scores("2015-03", ("I1", "A", "0")))
+    problem = await stage.problem("A", "2015-02")
+    assert (problem["state"], problem["note"]) == ("lifted", "申诉成立")
+    assert await stage.service.events(MakeupVerified) == []
+    await stage.service.deliver(deducted(deduction("A", "2015-02", "5", version=3)))
+    assert (await stage.problem("A", "2015-02"))["state"] == "open"
+
+
+async def test_points_regained_twice_change_nothing(stage: Stage) -> None:
+    await stage.cured(await opened(stage))
+    await stage.service.deliver(scores("2015-03", ("I1", "A", "0")))
+    event = regained((await stage.service.events(MakeupVerified))[0])
+    await stage.service.deliver(event, times=3)
+    problem = await stage.problem("A", "2015-02")
+    assert (problem["state"], UUID(problem["entry_id"])) == ("struck_off", event.entry_id)
+    assert [one["what"] for one in problem["timeline"]].count("struck_off") == 1
