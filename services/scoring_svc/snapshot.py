@@ -62,7 +62,8 @@ async def send_snapshot(database: Database, reader: str) -> int:
 async def _periods(driver: asyncpg.Connection, indicator_set: IndicatorSet) -> Sequence[str]:
     """Every period with a state or a deduction: an immediate one may stand in an open period."""
     rows = await driver.fetch(
-        "SELECT period FROM period_states WHERE set_id = $1 UNION SELECT period FROM deductions WHERE set_id = $1 ORDER BY 1",
+        "SELECT period FROM period_states WHERE set_id = $1 UNION SELECT period FROM deductions WHERE "
+        "set_id = $1 ORDER BY 1",
         indicator_set.set_id,
     )
     return [row["period"] for row in rows]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -16,8 +17,12 @@ from shared.contracts.submission import Fact, FactsRecorded
 
 Connection: TypeAlias = asyncpg.Connection | asyncpg.Pool
 _encode = msgspec.json.encode
-_read_card = msgspec.json.Decoder(IndicatorPublished).decode
-_parsed: dict[tuple[UUID, int], IndicatorPublished] = {}
+_decode_card = msgspec.json.Decoder(IndicatorPublished).decode
+
+
+@lru_cache(maxsize=4_096)
+def _read_card(body: str) -> IndicatorPublished:
+    return _decode_card(body)
 
 
 @dataclass(frozen=True)
@@ -124,30 +129,10 @@ async def keep_card(driver: asyncpg.Connection, card: IndicatorPublished) -> boo
     return added is not None
 
 
-def _cards(rows: Iterable[asyncpg.Record]) -> list[IndicatorPublished]:
-    cards = []
-    for row in rows:
-        key = (row["indicator_id"], row["version"])
-        if key not in _parsed:
-            _parsed[key] = _read_card(row["body"])
-        cards.append(_parsed[key])
-    return cards
-
-
 async def _bodies(connection: Connection, where: str, *parameters: Any) -> list[IndicatorPublished]:
-    """Cards by a condition; a version never changes, so only those not seen before are read whole."""
-    rows = await connection.fetch(f"SELECT indicator_id, version FROM card_versions WHERE {where}", *parameters)
-    unseen = [row for row in rows if (row["indicator_id"], row["version"]) not in _parsed]
-    if unseen:
-        _cards(
-            await connection.fetch(
-                "SELECT indicator_id, version, body FROM card_versions JOIN unnest($1::uuid[], $2::int[]) "
-                "AS wanted(indicator_id, version) USING (indicator_id, version)",
-                [row["indicator_id"] for row in unseen],
-                [row["version"] for row in unseen],
-            )
-        )
-    return [_parsed[row["indicator_id"], row["version"]] for row in rows]
+    """Cards by a condition, all versions."""
+    rows = await connection.fetch(f"SELECT body FROM card_versions WHERE {where}", *parameters)
+    return [_read_card(row["body"]) for row in rows]
 
 
 def _governing(cards: Iterable[IndicatorPublished], period: Period) -> list[IndicatorPublished]:

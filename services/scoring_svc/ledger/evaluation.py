@@ -8,8 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from services.scoring_svc.copies.domain import StoredFact
 from services.scoring_svc.engine.domain import (
@@ -25,8 +28,6 @@ from services.scoring_svc.engine.numbers import shortest
 from services.scoring_svc.ledger.domain import CellStatus, Entry, Scored
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period
-
-_rules: dict[tuple[UUID, int], Rule] = {}
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,12 @@ class Group:
 
 def rule_of(card: IndicatorPublished) -> Rule:
     """The parsed rule of a card's version. Raises RuleRefused for a rule that publication should have refused."""
-    key = (card.indicator_id, card.version)
-    if key not in _rules:
-        _rules[key] = parse_rule(card.rule)
-    return _rules[key]
+    return _parsed(msgspec.json.encode(card.rule))
+
+
+@lru_cache(maxsize=4_096)
+def _parsed(document: bytes) -> Rule:
+    return parse_rule(msgspec.json.decode(document))
 
 
 def reads_peers(card: IndicatorPublished) -> bool:

@@ -1,0 +1,230 @@
+"""From facts to confirmed scores, deductions and an amendment, through the real app on real PostgreSQL."""
+
+import asyncio
+import hashlib
+from fractions import Fraction
+from itertools import permutations
+
+import asyncpg
+
+from shared.contracts.identity import deduction_id, indicator_id
+from shared.contracts.scoring import (
+    DeductionsDigested,
+    IndicatorDeducted,
+    PeriodConfirmed,
+    PeriodFenced,
+    ScoresConfirmed,
+)
+from tests.scoring_svc.ledger.city import (
+    CALENDAR,
+    CARDS,
+    COL1,
+    CONDUCT,
+    DISTRICTS,
+    FINDING,
+    SET,
+    City,
+    fact,
+    facts,
+    full_month,
+    published,
+    unit_of,
+)
+
+JANUARY = "2015-01"
+DEDUCTION = deduction_id(COL1.indicator_id, unit_of("420102"), JANUARY)
+
+
+async def confirmed_january(city: City) -> None:
+    await full_month(city)
+    await city.fence(last_chunk=1, chunks=1)
+    answer = await city.step("confirm", body={})
+    assert answer.status_code == 200, answer.text
+
+
+async def test_facts_make_provisional_scores(city: City) -> None:
+    await full_month(city)
+    found = await city.scores()
+    assert {key: row["score"] for key, row in found.items()} == {
+        ("COL-01", "420102"): "6.00",
+        ("COL-01", "420103"): "10.00",
+        ("COL-01", "420104"): "10.00",
+        ("COL-02", "420102"): "8.00",
+        ("COL-02", "420103"): "10.00",
+        ("COL-02", "420104"): "6.00",
+        ("COL-03", "420102"): "3.00",
+        ("COL-03", "420103"): "3.00",
+        ("COL-03", "420104"): "2.50",
+    }
+    assert {row["standing"] for row in found.values()} == {"provisional"}
+    assert await city.service.events(IndicatorDeducted) == []
+
+
+async def test_a_peer_rule_follows_every_unit_and_a_plain_rule_only_its_own(city: City) -> None:
+    await full_month(city)
+    before = await city.scores()
+    await city.tell(facts(2, fact("M-GROWTH", "420104", "11", 2)))
+    after = await city.scores()
+    assert [after["COL-02", unit]["score"] for unit in DISTRICTS] == ["6.00", "8.00", "10.00"]
+    assert all(after["COL-01", unit] == before["COL-01", unit] for unit in DISTRICTS)
+
+
+async def test_confirmation_enters_tells_and_digests(city: City) -> None:
+    await confirmed_january(city)
+    fences = await city.service.events(PeriodFenced)
+    assert [(event.last_chunk, event.chunks) for event in fences] == [(1, 1)]
+    confirmed = (await city.service.events(PeriodConfirmed))[0]
+    assert confirmed.cells == 9
+    cells = [cell for event in await city.service.events(ScoresConfirmed) for cell in event.cells]
+    assert len(cells) == 9
+    assert all(cell.version == 1 for cell in cells)
+    told = [one for event in await city.service.events(IndicatorDeducted) for one in event.deductions]
+    losses = {(one.indicator_id, one.unit_id): one.loss for one in told}
+    assert losses == {
+        (indicator_id(SET, "COL-01"), unit_of("420102")): "4",
+        (indicator_id(SET, "COL-02"), unit_of("420102")): "2",
+        (indicator_id(SET, "COL-02"), unit_of("420104")): "4",
+        (indicator_id(SET, "COL-03"), unit_of("420104")): "0.5",
+    }
+    mine = next(one for one in told if one.deduction_id == DEDUCTION)
+    assert (mine.version, mine.score, mine.timing, mine.reason) == (1, "6.00", "confirmed", "scored")
+    assert [(clause.clause, clause.points) for clause in mine.clauses] == [("base", "10"), ("errors", "-4")]
+    assert [(item.name, item.version) for item in mine.inputs] == [("errors", 1)]
+    digest = (await city.service.events(DeductionsDigested))[0]
+    lines = sorted(f"{one.deduction_id}:{one.version}:{one.loss}" for one in told)
+    assert (digest.version, digest.count) == (1, 4)
+    assert digest.digest == hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    assert {row["standing"] for row in (await city.scores()).values()} == {"confirmed"}
+
+
+async def test_an_amendment_reverses_and_enters_again(city: City) -> None:
+    await confirmed_january(city)
+    await city.tell(facts(2, fact("M-ERR", "420102", "1", 2), amendment="系统重复计数"))
+    told = [one for event in await city.service.events(IndicatorDeducted) for one in event.deductions]
+    second = told[-1]
+    assert (second.deduction_id, second.version, second.loss) == (DEDUCTION, 2, "2")
+    assert (second.reason, second.note) == ("fact_amended", "系统重复计数")
+    await city.tell(facts(3, fact("M-ERR", "420102", "0", 3), amendment="撤销"))
+    told = [one for event in await city.service.events(IndicatorDeducted) for one in event.deductions]
+    assert (told[-1].version, told[-1].loss) == (3, "0")
+    assert [event.version for event in await city.service.events(DeductionsDigested)] == [1, 2, 3]
+    assert (await city.service.events(DeductionsDigested))[-1].count == 3
+    path = f"{COL1.indicator_id}/{unit_of('420102')}/{JANUARY}"
+    score = (await city.office.get(f"/v1/scores/{path}")).json()
+    assert (score["score"], score["version"], score["standing"]) == ("10.00", 3, "confirmed")
+    assert sum(Fraction(entry["points"]) for entry in score["entries"]) == Fraction(score["score"])
+    reversing = [(entry["version"], entry["kind"], entry["points"]) for entry in score["entries"] if entry["reverses"]]
+    assert reversing == [(2, "base", "-10"), (2, "clause", "4"), (3, "base", "-10"), (3, "clause", "2")]
+    cells = [cell for event in await city.service.events(ScoresConfirmed) for cell in event.cells]
+    assert [cell.version for cell in cells if cell.unit_id == unit_of("420102")][-2:] == [2, 3]
+
+
+async def test_an_amendment_that_leaves_no_score_leaves_the_confirmed_one(city: City) -> None:
+    await confirmed_january(city)
+    await city.tell(facts(2, fact("M-ERR", "420102", None, 2, state="missing"), amendment="误报"))
+    assert (await city.scores())["COL-01", "420102"]["score"] == "6.00"
+    outcome = await city.service.database.reads.fetchval("SELECT outcome FROM trail WHERE object_type = 'cell'")
+    assert outcome == "refused:VALUE_MISSING"
+
+
+async def test_a_proof_is_replayed_from_kept_inputs_and_hides_peers(city: City) -> None:
+    await confirmed_january(city)
+    path = f"/v1/proofs/{CARDS[1].indicator_id}/{unit_of('420102')}/{JANUARY}"
+    first = (await city.office.get(path)).json()
+    assert (first["version"], first["proof"]["value"]) == (1, "8")
+    assert '"fact":"v1"' in (await city.office.get(path)).text.replace(" ", "")
+    assert str(unit_of("420103")) in str(first["proof"])
+    await city.tell(facts(2, fact("M-GROWTH", "420104", "11", 2), amendment="更正"))
+    again = (await city.office.get(path, params={"version": 1})).json()
+    assert again == first
+    assert (await city.office.get(path)).json()["proof"]["value"] == "6"
+    shown = (await city.person("L2").get(path)).json()["proof"]
+    assert str(unit_of("420103")) not in str(shown)
+    assert "value_hash" in str(shown)
+    assert shown["value"] == "6"
+    assert (await city.person("L3").get(path)).status_code == 404
+    assert (await city.office.get(path, params={"version": 9})).status_code == 404
+
+
+async def test_a_provisional_proof_adds_up(city: City) -> None:
+    await full_month(city)
+    path = f"/v1/proofs/{COL1.indicator_id}/{unit_of('420102')}/{JANUARY}"
+    proof = (await city.office.get(path)).json()
+    assert proof["version"] == 0
+    assert sum(Fraction(entry["points"]) for entry in proof["proof"]["entries"]) == 6
+
+
+async def test_an_immediate_indicator_is_deducted_at_once_and_not_again(city: City) -> None:
+    await city.tell(facts(1, fact("M-COND", "420103", "1")))
+    told = [one for event in await city.service.events(IndicatorDeducted) for one in event.deductions]
+    assert [(one.version, one.loss, one.timing) for one in told] == [(1, "1", "immediate")]
+    await city.tell(facts(2, fact("M-COND", "420103", "2", 2)))
+    told = [one for event in await city.service.events(IndicatorDeducted) for one in event.deductions]
+    assert [(one.version, one.loss, one.reason) for one in told][-1] == (2, "2", "scored")
+    await city.fence(last_chunk=2, chunks=2, code=CONDUCT)
+    answer = await city.step("confirm", code=CONDUCT, body={})
+    assert answer.json()["cells"] == 3
+    assert len(await city.service.events(IndicatorDeducted)) == 2
+    assert (await city.service.events(DeductionsDigested))[0].count == 1
+    score = (await city.office.get(f"/v1/scores/{FINDING.indicator_id}/{unit_of('420103')}/{JANUARY}")).json()
+    assert sum(Fraction(entry["points"]) for entry in score["entries"]) == 0
+    assert (score["version"], score["standing"]) == (2, "confirmed")
+
+
+async def test_whatever_the_order_the_cells_are_the_same(bare_city: City) -> None:
+    events = [
+        COL1,
+        CALENDAR,
+        CARDS[2],
+        facts(1, fact("M-ERR", "420102", "2"), fact("M-SENT", "420104", "2015-02-09")),
+        facts(2, fact("M-ERR", "420102", "1", 2), fact("M-ERR", "420103", "3")),
+    ]
+    await bare_city.tell(published(SET, CARDS))
+    tables = "cells, card_versions, card_metrics, facts, fact_chunks, directory_calendar_years, directory_calendar_days"
+    states = set()
+    for number, order in enumerate(permutations(events)):
+        if number % 4:  # a quarter of the 120 orders
+            continue
+        async with bare_city.service.database.transaction("test") as uow:
+            driver = await uow.driver()
+            for table in tables.split(", "):
+                if table not in {"card_versions", "card_metrics", "facts", "fact_chunks"}:
+                    await driver.execute(f"DELETE FROM {table}")
+        await _wipe_kept(bare_city)
+        await bare_city.tell(*order, times=1)
+        rows = await bare_city.service.database.reads.fetch(
+            "SELECT indicator_id, unit_id, state, code, score, loss, entries, inputs FROM cells ORDER BY 1, 2"
+        )
+        states.add(str([dict(row) for row in rows]))
+    assert len(states) == 1
+    assert "Decimal('8.00')" in states.pop()
+
+
+async def _wipe_kept(city: City) -> None:
+    """The service's own role may not delete what is only ever added to; the owner of the database may."""
+    owner = await asyncpg.connect(city.service.dsns.owner)
+    try:
+        await owner.execute("TRUNCATE card_versions, card_metrics, facts, fact_chunks")
+    finally:
+        await owner.close()
+
+
+async def test_two_consumers_at_once_lose_nothing(city: City) -> None:
+    growths = [facts(n, fact("M-GROWTH", DISTRICTS[n % 3], str(n), n)) for n in range(1, 13)]
+    await asyncio.gather(*(city.service.deliver(event, times=1) for event in growths))
+    found = await city.scores()
+    # The newest versions are 12 (420102), 10 (420103), 11 (420104), and so are the values.
+    assert [found["COL-02", unit]["score"] for unit in DISTRICTS] == ["10.00", "6.00", "8.00"]
+
+
+async def test_a_card_and_its_facts_at_the_same_moment_meet(bare_city: City) -> None:
+    await bare_city.tell(published(SET, CARDS))
+    for number in range(1, 6):
+        period = f"2015-0{number}"
+        newer = [facts(number, fact("M-ERR", unit, "1"), period=period) for unit in DISTRICTS]
+        changed = COL1 if number == 1 else None
+        work = [bare_city.service.deliver(event, times=1) for event in newer]
+        if changed:
+            work.append(bare_city.service.deliver(changed, times=1))
+        await asyncio.gather(*work)
+        assert {row["score"] for row in (await bare_city.scores(period)).values()} == {"8.00"}
