@@ -11,10 +11,10 @@ import httpx
 import pytest
 import pytest_asyncio
 import uvicorn
-from deploy.local.postgres import Postgres
 from fastapi import FastAPI, Request, Response
-from services.scoring_svc.engine.domain import check_rule
 
+from deploy.local.postgres import Postgres
+from services.scoring_svc.engine.domain import check_rule
 from shared.testing import RunningService, TestIssuer, running_service
 
 Start = Callable[..., AbstractAsyncContextManager[RunningService]]

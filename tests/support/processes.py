@@ -20,7 +20,12 @@ STATIC = {"setup": "operator", "indicator_svc": "service", "scoring_svc": "servi
 
 
 class ServiceProcess:
-    """One service under uvicorn, as deployed: `kill` is kill -9, `start` brings it up again on the same port."""
+    """One service under uvicorn, as deployed: `kill` is kill -9, `start` brings it up again on the same port.
+
+    `application` may name another factory, for a benchmark that adds an empty route to compare with.
+    """
+
+    application: str | None = None
 
     def __init__(
         self, name: str, dsns: Dsns, issuer: TestIssuer, nats_url: str, directory: Path, **settings: str
@@ -52,7 +57,7 @@ class ServiceProcess:
         self._child = spawn(
             self.name,
             [
-                sys.executable, "-m", "uvicorn", f"services.{self.name}.main:create_app", "--factory",
+                sys.executable, "-m", "uvicorn", self.application or f"services.{self.name}.main:create_app", "--factory",
                 "--host", "127.0.0.1", "--port", str(self.port), "--loop", "uvloop", "--http", "httptools",
                 "--no-access-log", "--log-level", "warning",
             ],
