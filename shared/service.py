@@ -11,7 +11,6 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from shared.messaging.bus import Bus, Handler
 
 from shared.auth import Authenticator
 from shared.clock import Clock
@@ -20,6 +19,7 @@ from shared.contracts.roles import Role
 from shared.db import Database, is_database_down
 from shared.directory.repository import Directory
 from shared.http import Edge, TransactionalRoute, install_errors, json_response
+from shared.messaging.bus import Bus, Handler
 from shared.observability import configure_logging, log
 from shared.settings import Settings
 from shared.trail import keep_sealing

@@ -24,7 +24,6 @@ import msgspec
 from fastapi import FastAPI
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
-from shared.messaging.bus import Handler
 
 from shared.contracts.envelope import data_of, seal, unseal
 from shared.contracts.identity import person_id, unit_id
@@ -33,6 +32,7 @@ from shared.contracts.registry import Event
 from shared.contracts.roles import Role, Scope
 from shared.db import Database, UnitOfWork
 from shared.directory.apply import apply_appointment, apply_person, apply_unit
+from shared.messaging.bus import Handler
 from shared.migrations.runner import upgrade
 
 NOBODY_LISTENS = "nats://127.0.0.1:1"

@@ -1,8 +1,7 @@
 """Reads of the directory: what a subject holds today, where units stand in the tree, which days are worked."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections.abc import Callable, Sequence
+from datetime import date
 from uuid import UUID
 
 import asyncpg
@@ -11,29 +10,12 @@ import msgspec
 from shared.auth import Grant
 from shared.contracts.roles import Role, Scope
 from shared.db import Database
-from shared.errors import NotFound, Refused
+from shared.directory.domain import CalendarUnknown, Unit, WorkingDays
+from shared.errors import NotFound
+
+__all__ = ["CalendarUnknown", "Directory", "Unit", "WorkingDays", "unit_on", "units_on", "working_days"]
 
 _TODAY = "u.effective_from <= $2 AND (u.effective_to IS NULL OR u.effective_to > $2)"
-
-
-@dataclass(frozen=True)
-class Unit:
-    """A unit on a day: `path` is the codes from the root down, each followed by a slash."""
-
-    unit_id: UUID
-    code: str
-    name: str
-    kind: str
-    parent_id: UUID | None
-    path: str
-    groups: Mapping[str, str]
-
-
-class CalendarUnknown(Refused):
-    """A working day is asked of a year whose calendar was never published."""
-
-    code = "calendar_unknown"
-    zh, en = "{year} 年的工作日历尚未发布", "The working-day calendar of {year} has not been published"
 
 
 class Directory:
@@ -93,27 +75,6 @@ def _unit(record: asyncpg.Record) -> Unit:
         record["path"],
         groups,
     )
-
-
-@dataclass(frozen=True)
-class WorkingDays:
-    """The working-day calendar: published years, and the days that differ from Monday to Friday."""
-
-    years: frozenset[int]
-    exceptions: Mapping[date, bool]
-
-    def is_working(self, day: date) -> bool:
-        """Whether a day is worked. Raises CalendarUnknown for a year that was not published."""
-        if day.year not in self.years:
-            raise CalendarUnknown(year=day.year)
-        return self.exceptions.get(day, day.isoweekday() <= 5)  # noqa: PLR2004 - Friday
-
-    def after(self, day: date, count: int) -> date:
-        """The count-th working day after a day."""
-        while count > 0:
-            day += timedelta(days=1)
-            count -= self.is_working(day)
-        return day
 
 
 async def working_days(connection: asyncpg.Connection | asyncpg.Pool) -> WorkingDays:

@@ -10,6 +10,7 @@ outbox.py, topology.py). The addresses come from LIANDONG_DATABASE_URL and LIAND
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,6 +19,7 @@ from typing import Any
 
 import asyncpg
 import msgspec
+import structlog
 
 from shared.contracts.registry import SERVICES, declarations
 from shared.messaging import dead_letters, outbox, topology
@@ -177,6 +179,11 @@ def _moment(text: str) -> datetime:
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 1 not possible now, 2 not understood."""
     arguments = _parser().parse_args(words)
+    # Standard output is for the answer.
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     if arguments.run is _replay_dead and arguments.service is None:
         _say("say which service's dead letters: --service")
         return 2

@@ -157,7 +157,8 @@ class Link:
 
     async def _lost(self) -> None:
         self._up.clear()
-        log().warning("broker connection lost")
+        if self._task is not None:  # otherwise it is ours to close
+            log().warning("broker connection lost")
         self._tell()
 
     async def _gone(self) -> None:
