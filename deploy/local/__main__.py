@@ -48,7 +48,7 @@ def run(arguments: list[str]) -> int:
 def _demo(options: argparse.Namespace) -> int:
     if options.no_story:
         return demo.keep_running(story=None)
-    from deploy.local.story import main  # noqa: PLC0415 - the story loads the data pack, which only this command needs
+    from deploy.local.story.course import main  # noqa: PLC0415 - the story loads the data pack, which only this command needs
 
     return demo.run_once(story=main) if options.once else demo.keep_running(story=main)
 

@@ -1,0 +1,117 @@
+"""Collecting: source systems post their facts in batches, liaisons report their own, in the order of the calendar.
+
+What belongs here: who sends what and when, and what the receipts say. What does not: what is refused on purpose
+(refusing.py) and what follows from the facts (confirming.py).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from deploy.local.story.expectation import Sent
+from deploy.local.story.world import Caller, World, at_once
+from deploy.local.wuhan2015.generate_facts import FactRow, due_date, facts
+from deploy.local.wuhan2015.loader import Pack
+
+_BATCHES = "/v1/fact-batches"
+
+
+@dataclass(frozen=True)
+class Wave:
+    """Rows that reach the server at one moment."""
+
+    moment: datetime
+    rows: tuple[FactRow, ...]
+    late: bool
+
+
+def waves_of(pack: Pack, periods: Sequence[str]) -> list[Wave]:
+    """The generated facts of periods that are collected together: those in time at once, the late ones day by day.
+
+    Rows that the story withholds as missing are left out.
+    """
+    withheld = {(cell["metric"], cell["unit"], cell["period"]) for cell in pack.story["missing"]}
+    rows = [
+        row for period in periods for row in facts(period, pack) if (row.metric, row.unit, row.period) not in withheld
+    ]
+    in_time = [row for row in rows if not is_late(pack, row)]
+    late: dict[Any, list[FactRow]] = defaultdict(list)
+    for row in rows:
+        if is_late(pack, row):
+            late[row.received_at.date()].append(row)
+    return [
+        Wave(max(row.received_at for row in in_time), tuple(in_time), late=False),
+        *(Wave(max(row.received_at for row in day), tuple(day), late=True) for _, day in sorted(late.items())),
+    ]
+
+
+def is_late(pack: Pack, row: FactRow) -> bool:
+    """Whether a row reaches the server after the day on which it is due."""
+    return row.received_at.date() > due_date(pack, row.metric, row.period)
+
+
+async def collect(world: World, periods: Sequence[str], sent: Sent) -> None:
+    """Let all facts of these periods come in, moving the clock from wave to wave; claims that all were taken."""
+    waves = waves_of(world.pack, periods)
+    earlier = len([key for key in sent.values if key[2] in periods])
+    taken = earlier
+    for wave in waves:
+        world.until_day(wave.moment)
+        with world.screen.working(f"{wave.moment:%Y-%m-%d}: {len(wave.rows)} facts arrive"):
+            rows = [row for row in wave.rows if (row.metric, row.unit, row.period) not in sent.values]
+            taken += await send(world, rows, sent)
+    rows = [row for wave in waves for row in wave.rows]
+    senders = {row.submitted_by for row in rows}
+    machines = {system.client_id for system in world.pack.source_systems} & senders
+    late = sum(len(wave.rows) for wave in waves if wave.late)
+    world.claims.equal(
+        f"{' and '.join(periods)}: {len(rows):,} facts recorded, from {len(machines)} systems and "
+        f"{len(senders - machines)} liaisons; {late} of them late",
+        taken,
+        len(rows),
+    )
+
+
+async def send(world: World, rows: Iterable[FactRow], sent: Sent) -> int:
+    """Every sender posts its rows as one batch, all senders at the same time; the number of rows created."""
+    by_sender: dict[str, list[FactRow]] = defaultdict(list)
+    for row in rows:
+        by_sender[row.submitted_by].append(row)
+
+    async def post(sender: str, own: list[FactRow]) -> int:
+        receipt = await post_batch(caller_of(world, sender), [row.wire() for row in own])
+        for row in own:
+            sent.add(row.wire())
+        return int(receipt["created"])
+
+    return sum(await at_once([partial(post, sender, own) for sender, own in by_sender.items()]))
+
+
+async def post_batch(caller: Caller, rows: Sequence[Mapping[str, Any]], *, mode: str = "partial") -> Any:
+    """Post a batch and give its receipt."""
+    return await caller.post("submission", _BATCHES, {"mode": mode, "rows": list(rows)})
+
+
+def caller_of(world: World, sender: str) -> Caller:
+    """A sender of the pack: a source system by client id, or a liaison by staff number."""
+    if sender in {system.client_id for system in world.pack.source_systems}:
+        return world.machine(sender)
+    return world.person(sender)
+
+
+async def supply_missing(world: World, periods: Sequence[str], sent: Sent) -> int:
+    """What was withheld and is supplied after a reminder comes in now; how many facts."""
+    supplied = [cell for cell in world.pack.story["missing"] if cell["period"] in periods and "supplied_at" in cell]
+    for cell in supplied:
+        world.until_day(datetime.fromisoformat(cell["supplied_at"]))
+        key = (cell["metric"], cell["unit"])
+        rows = [row for row in facts(cell["period"], world.pack) if (row.metric, row.unit) == key]
+        await send(world, rows, sent)
+        world.screen.say(
+            f"Missing until {world.clock.today()}: {world.pack.metrics[cell['metric']].name}, "
+            f"{world.unit_name(cell['unit'])} - supplied after the reminder."
+        )
+    return len(supplied)
