@@ -1,0 +1,192 @@
+"""The statements that record facts: one maps, checks, sorts, writes facts, versions, chunks and outbox at once.
+
+A checked batch gives `good` through its references; a trusted one (confirmed findings) comes with ids. Both share the
+writing half. The texts of the envelope come as parameters, cut from a sealed example, so the wire has one writer.
+"""
+
+from services.submission_svc.published.domain import (
+    DATE_FORM,
+    DECIMAL_FORM,
+    LONGEST_NUMBER,
+    LONGEST_TEXT,
+    WHOLE_FORM,
+)
+from shared.auth import reach_condition
+
+MOST_FACTS_PER_CHUNK = 1_000
+# Bytes of facts in one chunk before it is cut; with one more fact and the envelope it stays under the broker's 1 MB.
+CHUNK_BYTES = 700_000
+LONGEST_RECORDS = 100_000
+
+# Writers of a period share its gate, in the order of the periods; a fence takes it alone. Statements after this one
+# see every fence that was up. The batch statement must be planned for the size of its batch, hence the setting.
+SHARE_GATES = """
+SELECT period, set_config('plan_cache_mode', 'force_custom_plan', true) FROM period_gates
+WHERE period = ANY($1::text[]) ORDER BY period FOR SHARE
+"""
+# Creating only, updating only and edits by version must not race with another writer of the period.
+TAKE_GATES = SHARE_GATES.replace("FOR SHARE", "FOR NO KEY UPDATE")
+
+_VALUE_FAULT = f"""
+CASE
+    WHEN octet_length(g.value) > CASE m.form WHEN 'records' THEN {LONGEST_RECORDS} WHEN 'decimal' THEN {LONGEST_NUMBER}
+                                 WHEN 'whole' THEN {LONGEST_NUMBER} ELSE {LONGEST_TEXT} END THEN 'value_too_long'
+    WHEN m.form = 'decimal' OR m.form = 'whole' THEN
+        CASE WHEN m.form = 'decimal' AND g.value !~ '{DECIMAL_FORM}' THEN 'value_malformed'
+             WHEN m.form = 'whole' AND g.value !~ '{WHOLE_FORM}' THEN 'value_malformed'
+             WHEN m.choices IS NOT NULL AND NOT g.value::numeric = ANY (m.choices::numeric[]) THEN 'value_not_allowed'
+             WHEN NOT m.span @> g.value::numeric THEN 'value_not_allowed' END
+    WHEN m.form = 'date' THEN
+        CASE WHEN g.value !~ '{DATE_FORM}' OR NOT pg_input_is_valid(g.value, 'date') THEN 'value_malformed' END
+    WHEN m.form = 'category' THEN CASE WHEN NOT g.value = ANY (m.choices) THEN 'value_not_allowed' END
+    WHEN m.form = 'key' THEN CASE WHEN g.value !~ '[^[:space:]]' THEN 'value_malformed' END
+END
+"""
+
+# $1-$6 columns, $7/$8 places and codes of faults found before, $9 places of lists, $10 periods, $11 by id,
+# $12 business date, $13 client or null, $14-$16 and $17-$19 reaches, $20 metrics evaluated, $21 may exempt,
+# $22 lateness, $23 strategy, $24 atomic.
+_CHECKED = f"""
+given AS (
+    SELECT metric, unit, period, state, value, reason, place::integer - 1 AS place
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+         WITH ORDINALITY AS g(metric, unit, period, state, value, reason, place)
+), before AS (
+    SELECT place, fault FROM unnest($7::integer[], $8::text[]) AS b(place, fault)
+), metric AS MATERIALIZED (
+    SELECT CASE WHEN $11::boolean THEN metric_id::text ELSE code END AS name, metric_id, form, span, choices,
+           $13::text IS NULL OR ($13::text = ANY (supplied_by) AND EXISTS (
+               SELECT FROM source_metrics r WHERE r.client_id = $13::text AND r.metric_id = k.metric_id)) AS supplied,
+           metric_id = ANY ($20::uuid[]) AS evaluated
+    FROM metrics k
+), unit AS MATERIALIZED (
+    SELECT CASE WHEN $11::boolean THEN unit_id::text ELSE code END AS name, unit_id,
+           {reach_condition("unit_id", "path", 14)} AS within, {reach_condition("unit_id", "path", 17)} AS own
+    FROM directory_unit_spans
+    WHERE effective_from <= $12::date AND (effective_to IS NULL OR effective_to > $12::date)
+), gate AS MATERIALIZED (
+    SELECT period, kind, year, first_day, last_day FROM period_gates WHERE period = ANY ($10::text[])
+), asked AS MATERIALIZED (
+    SELECT gate.period, d.metric_id, d.unit_id, d.self_reported
+    FROM gate JOIN demands d ON d.year = gate.year AND d.period_kind = gate.kind
+    WHERE d.asked_from <= gate.last_day AND (d.asked_until IS NULL OR d.asked_until > gate.first_day)
+), staged AS MATERIALIZED (
+    SELECT p.period, c.metric_id, max(p.stage) AS stage
+    FROM period_states p
+         JOIN (SELECT DISTINCT set_id, unnest(metric_ids) AS metric_id FROM cards) c ON c.set_id = p.set_id
+    WHERE p.period = ANY ($10::text[])
+    GROUP BY 1, 2
+), checked AS MATERIALIZED (
+    SELECT g.place, g.period, m.metric_id, u.unit_id, coalesce(g.state, 'present') AS state, g.reason,
+           CASE WHEN b.fault IS NOT NULL OR g.value IS NULL THEN NULL
+                WHEN m.form = 'records' THEN g.value::jsonb ELSE to_jsonb(g.value) END AS value,
+           CASE
+           WHEN b.fault IS NOT NULL THEN b.fault
+           WHEN m.metric_id IS NULL THEN 'metric_unknown'
+           WHEN u.unit_id IS NULL THEN 'unit_unknown'
+           WHEN p.period IS NULL THEN 'period_not_prepared'
+           WHEN NOT m.supplied THEN 'metric_not_registered'
+           WHEN NOT (u.within OR u.own OR m.evaluated) THEN 'outside_scope'
+           WHEN a.metric_id IS NULL THEN
+               CASE WHEN EXISTS (SELECT FROM demands o WHERE o.metric_id = m.metric_id AND o.unit_id = u.unit_id
+                                 AND o.period_kind <> p.kind) THEN 'period_kind_wrong' ELSE 'unit_not_evaluated' END
+           WHEN NOT (u.within OR m.evaluated OR a.self_reported) THEN 'filler_is_other'
+           WHEN $22::integer = 0 AND s.stage IS NOT NULL THEN
+               CASE s.stage WHEN 1 THEN 'period_fenced' WHEN 2 THEN 'period_confirmed' ELSE 'period_closed' END
+           WHEN $22::integer > 0 AND s.stage IS NULL THEN 'period_open'
+           WHEN $22::integer < 2 AND s.stage > 2 THEN 'period_closed'
+           WHEN $23::text = 'create' AND f.version IS NOT NULL THEN 'fact_exists'
+           WHEN $23::text = 'update' AND f.version IS NULL THEN 'fact_unknown'
+           WHEN g.state IS NOT NULL AND g.state <> 'present' THEN
+               CASE WHEN g.state NOT IN ('missing', 'exempt', 'not_scorable') THEN 'state_unknown'
+                    WHEN g.state = 'exempt' AND NOT $21::boolean THEN 'state_not_yours'
+                    WHEN coalesce(g.reason, '') !~ '[^[:space:]]' THEN 'reason_missing'
+                    WHEN g.value IS NOT NULL THEN {_VALUE_FAULT} END
+           WHEN g.value IS NULL THEN 'value_missing'
+           WHEN (m.form = 'records') <> (g.place = ANY ($9::integer[])) THEN 'value_malformed'
+           ELSE {_VALUE_FAULT}
+           END AS fault
+    FROM given g
+         LEFT JOIN before b ON b.place = g.place
+         LEFT JOIN metric m ON m.name = g.metric
+         LEFT JOIN unit u ON u.name = g.unit
+         LEFT JOIN gate p ON p.period = g.period
+         LEFT JOIN asked a ON a.period = g.period AND a.metric_id = m.metric_id AND a.unit_id = u.unit_id
+         LEFT JOIN staged s ON s.period = g.period AND s.metric_id = m.metric_id
+         LEFT JOIN facts f ON $23::text <> 'create_and_update'
+             AND f.period = g.period AND f.metric_id = m.metric_id AND f.unit_id = u.unit_id
+), bad AS (
+    SELECT place, fault FROM checked WHERE fault IS NOT NULL
+), good AS (
+    SELECT period, metric_id, unit_id, state, value, reason FROM checked
+    WHERE fault IS NULL AND NOT ($24::boolean AND EXISTS (SELECT FROM bad))
+)
+"""
+
+# Sorted by key, so that two batches over the same facts wait for each other instead of locking each other out.
+_WRITE = f"""
+written AS (
+    INSERT INTO facts AS f (period, metric_id, unit_id, version, state, value, reason, provenance, author,
+                            received_at, batch_id)
+    SELECT period, metric_id, unit_id, 1, state, value, reason, %(provenance)s::text, %(author)s::text,
+           %(received)s::timestamptz, %(batch)s::uuid
+    FROM good ORDER BY period, metric_id, unit_id
+    ON CONFLICT (period, metric_id, unit_id) DO UPDATE SET version = f.version + 1, state = excluded.state,
+        value = excluded.value, reason = excluded.reason, provenance = excluded.provenance, author = excluded.author,
+        received_at = excluded.received_at, batch_id = excluded.batch_id
+    WHERE f.value IS DISTINCT FROM excluded.value OR f.state <> excluded.state
+       OR f.reason IS DISTINCT FROM excluded.reason
+    RETURNING period, metric_id, unit_id, version, state, value, reason
+), kept AS (
+    INSERT INTO fact_versions (period, metric_id, unit_id, version, state, value, reason, provenance, author,
+                               received_at, batch_id)
+    SELECT period, metric_id, unit_id, version, state, value, reason, %(provenance)s::text, %(author)s::text,
+           %(received)s::timestamptz, %(batch)s::uuid
+    FROM written
+), wired AS (
+    SELECT period, version, '{{"metric_id":"' || metric_id || '","unit_id":"' || unit_id || '","version":' || version
+        || ',"state":"' || state || %(fact_middle)s::text
+        || CASE WHEN value IS NULL THEN '' ELSE ',"value":' || value::text END
+        || CASE WHEN reason IS NULL THEN '}}' ELSE ',"reason":' || to_json(reason) || '}}' END AS fact
+    FROM written
+), sliced AS (
+    SELECT period, version, fact, (row_number() OVER inside - 1) / {MOST_FACTS_PER_CHUNK} AS slice,
+           sum(octet_length(fact)) OVER inside / {CHUNK_BYTES} AS share
+    FROM wired WINDOW inside AS (PARTITION BY period ROWS UNBOUNDED PRECEDING)
+), chunk AS MATERIALIZED (
+    SELECT gen_random_uuid() AS event_id, nextval('fact_chunk_no') AS chunk_no, period, count(*)::integer AS facts,
+           count(*) FILTER (WHERE version = 1) AS created, string_agg(fact, ',') AS body
+    FROM sliced GROUP BY period, slice, share
+), counted AS (
+    INSERT INTO fact_chunks (period, chunk_no, batch_id, facts)
+    SELECT period, chunk_no, %(batch)s::uuid, facts FROM chunk
+), sent AS (
+    INSERT INTO outbox (event_id, type, nats_subject, envelope)
+    SELECT event_id, %(type)s::text, %(type)s::text, %(head)s::text || event_id || %(after_id)s::text || chunk_no
+        || %(after_number)s::text || period || %(after_period)s::text || body || %(tail)s::text
+    FROM chunk
+)
+SELECT coalesce(sum(facts), 0)::integer AS written, coalesce(sum(created), 0)::integer AS created,
+       encode(sha256(convert_to(coalesce(string_agg(body, ',' ORDER BY chunk_no), ''), 'UTF8')), 'hex') AS digest"""
+
+_WRITE_PARAMETERS = (
+    "provenance", "author", "received", "batch", "fact_middle", "type", "head", "after_id", "after_number",
+    "after_period", "tail",
+)  # fmt: skip
+
+
+def _numbered(first: int) -> str:
+    return _WRITE % {name: f"${first + place}" for place, name in enumerate(_WRITE_PARAMETERS)}
+
+
+RECORD_CHECKED = f"""WITH {_CHECKED}, {_numbered(25)},
+       (SELECT array_agg(place ORDER BY place) FROM bad) AS places,
+       (SELECT array_agg(fault ORDER BY place) FROM bad) AS faults
+FROM chunk"""
+
+RECORD_TRUSTED = f"""WITH good AS (
+    SELECT period, metric_id, unit_id, state, value::jsonb AS value, reason
+    FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[])
+         AS g(period, metric_id, unit_id, state, value, reason)
+), {_numbered(7)}
+FROM chunk"""

@@ -1,0 +1,155 @@
+"""Statements on the read copies: each object whole, applied by version, in any order and any number of times."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from services.submission_svc.published.domain import ValueForm
+from shared.contracts.indicator import IndicatorPublished, IndicatorSetPublished, MetricChanged
+from shared.contracts.periods import periods_of_year
+
+_SAVE_METRIC = """
+INSERT INTO metrics AS known (metric_id, version, code, name, type, fields, supplied_by, form, span, choices)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::numrange, $10)
+ON CONFLICT (metric_id) DO UPDATE SET version = excluded.version, code = excluded.code, name = excluded.name,
+    type = excluded.type, fields = excluded.fields, supplied_by = excluded.supplied_by, form = excluded.form,
+    span = excluded.span, choices = excluded.choices
+WHERE known.version < excluded.version
+"""
+_SAVE_SET = """
+INSERT INTO indicator_sets AS known (set_id, version, code, name, year, cards) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (set_id) DO UPDATE SET version = excluded.version, code = excluded.code, name = excluded.name,
+    year = excluded.year, cards = excluded.cards
+WHERE known.version < excluded.version RETURNING 1
+"""
+_SAVE_CARD = """
+INSERT INTO cards (indicator_id, version, set_id, code, name, level1, period_kind, fill_mode, filler, source_system,
+    due_working_days, evaluating_unit_id, evaluated_unit_ids, metric_ids, effective_from, effective_to)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+ON CONFLICT (indicator_id) DO UPDATE SET version = excluded.version, set_id = excluded.set_id, code = excluded.code,
+    name = excluded.name, level1 = excluded.level1, period_kind = excluded.period_kind,
+    fill_mode = excluded.fill_mode, filler = excluded.filler, source_system = excluded.source_system,
+    due_working_days = excluded.due_working_days, evaluating_unit_id = excluded.evaluating_unit_id,
+    evaluated_unit_ids = excluded.evaluated_unit_ids, metric_ids = excluded.metric_ids,
+    effective_from = excluded.effective_from, effective_to = excluded.effective_to
+"""
+# "Ask once": however many cards read a metric of a unit in a kind of period, it is asked for in one row.
+_DERIVE_DEMANDS = """
+INSERT INTO demands (year, period_kind, metric_id, unit_id, self_reported, asked_from, asked_until)
+SELECT s.year, c.period_kind, metric_id, unit_id, bool_or(c.fill_mode = 'self_reported'), min(c.effective_from),
+       CASE WHEN bool_or(c.effective_to IS NULL) THEN NULL ELSE max(c.effective_to) END
+FROM cards c JOIN indicator_sets s ON s.set_id = c.set_id
+     CROSS JOIN unnest(c.metric_ids) AS metric_id CROSS JOIN unnest(c.evaluated_unit_ids) AS unit_id
+WHERE c.metric_ids && $1::uuid[] AND metric_id = ANY($1::uuid[])
+GROUP BY 1, 2, 3, 4
+"""
+
+
+async def save_metric(driver: asyncpg.Connection, metric: MetricChanged, form: ValueForm) -> None:
+    """Keep the metric as of the highest version seen."""
+    await driver.execute(
+        _SAVE_METRIC,
+        metric.metric_id,
+        metric.version,
+        metric.code,
+        _json(metric.name),
+        metric.type,
+        None if metric.fields is None else _json(metric.fields),
+        metric.supplied_by,
+        form.form,
+        form.span,
+        None if form.choices is None else list(form.choices),
+    )
+
+
+async def lock_catalogue(driver: asyncpg.Connection) -> None:
+    """One card or set is applied at a time: demands are derived from several of them."""
+    await driver.execute("SELECT pg_advisory_xact_lock(hashtextextended('published cards', 0))")
+
+
+async def save_set(driver: asyncpg.Connection, published: IndicatorSetPublished) -> bool:
+    """Keep the set as of the highest version seen; whether this one was newer."""
+    newer = await driver.fetchval(
+        _SAVE_SET,
+        published.set_id,
+        published.version,
+        published.code,
+        published.name,
+        published.year,
+        published.cards,
+    )
+    return newer is not None
+
+
+async def known_card(driver: asyncpg.Connection, indicator_id: UUID) -> tuple[int, list[UUID]] | None:
+    """The version and metrics of a card as known, or None."""
+    found = await driver.fetchrow("SELECT version, metric_ids FROM cards WHERE indicator_id = $1", indicator_id)
+    return None if found is None else (found["version"], list(found["metric_ids"]))
+
+
+async def save_card(driver: asyncpg.Connection, card: IndicatorPublished, metrics: Sequence[UUID]) -> None:
+    """Keep this version of the card."""
+    await driver.execute(
+        _SAVE_CARD,
+        card.indicator_id,
+        card.version,
+        card.set_id,
+        card.code,
+        card.name,
+        card.level1,
+        card.period_kind,
+        card.fill_mode,
+        card.filler,
+        card.source_system,
+        card.due_working_days,
+        card.evaluating_unit_id,
+        card.evaluated_unit_ids,
+        list(metrics),
+        card.effective_from,
+        card.effective_to,
+    )
+
+
+async def derive_demands(driver: asyncpg.Connection, metrics: Sequence[UUID]) -> None:
+    """Derive anew what is asked of whom for these metrics."""
+    await driver.execute("DELETE FROM demands WHERE metric_id = ANY($1::uuid[])", list(metrics))
+    await driver.execute(_DERIVE_DEMANDS, list(metrics))
+
+
+async def metrics_of_set(driver: asyncpg.Connection, set_id: UUID) -> list[UUID]:
+    """All metrics that the set's cards read."""
+    found = await driver.fetch("SELECT DISTINCT unnest(metric_ids) AS metric_id FROM cards WHERE set_id = $1", set_id)
+    return [record["metric_id"] for record in found]
+
+
+async def prepare_year(driver: asyncpg.Connection, year: int) -> int:
+    """Make the partitions and gates of a year's 19 periods; how many were new."""
+    keys = [period.key for period in periods_of_year(year)]
+    new = await driver.fetchval(
+        "SELECT count(*) FILTER (WHERE ensure_period(key)) FROM unnest($1::text[]) AS key", keys
+    )
+    return int(new)
+
+
+async def metric_named(driver: asyncpg.Connection, code: str) -> UUID | None:
+    """The id of the metric with that code, or None."""
+    found: UUID | None = await driver.fetchval("SELECT metric_id FROM metrics WHERE code = $1", code)
+    return found
+
+
+async def unit_named(driver: asyncpg.Connection, code: str, day: date) -> asyncpg.Record | None:
+    """Id and path of the unit that bears a code on a day, or None."""
+    return await driver.fetchrow(
+        "SELECT unit_id, path FROM directory_unit_spans WHERE code = $1 AND effective_from <= $2 "
+        "AND (effective_to IS NULL OR effective_to > $2)",
+        code,
+        day,
+    )
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
