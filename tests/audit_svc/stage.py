@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal
+from hashlib import sha256
 from typing import Any
-from uuid import UUID, uuid4
 
 import httpx
 
@@ -64,7 +65,7 @@ RECORD: dict[str, Any] = {
 }
 
 
-def deduction(  # noqa: D103
+def deduction(
     unit: str, period: str, loss: str, *, version: int = 1, indicator: str = "I1", full: str = "10", **more: Any
 ) -> Deduction:
     indicator_ = indicator_id(SET, indicator)
@@ -76,7 +77,7 @@ def deduction(  # noqa: D103
         unit_id=unit_id(unit),
         period=period,
         full_marks=full,
-        score=str(float(full) - float(loss)),
+        score=str(Decimal(full) - Decimal(loss)),
         loss=loss,
         clauses=[],
         inputs=[],
@@ -101,7 +102,7 @@ def scores(period: str, *cells: tuple[str, str, str], version: int = 1) -> Score
                 version=version,
                 state="scored",
                 full_marks="10",
-                score=str(10 - float(loss)),
+                score=str(10 - Decimal(loss)),
                 loss=loss,
             )
             for indicator, unit, loss in cells
@@ -110,10 +111,8 @@ def scores(period: str, *cells: tuple[str, str, str], version: int = 1) -> Score
 
 
 def digested(period: str, *deductions: Deduction, version: int = 1) -> DeductionsDigested:
-    import hashlib  # noqa: PLC0415
-
     lines = sorted(f"{one.deduction_id}:{one.version}:{one.loss}" for one in deductions)
-    digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    digest = sha256("\n".join(lines).encode()).hexdigest()
     return DeductionsDigested(set_id=set_id(SET), period=period, version=version, count=len(lines), digest=digest)
 
 
@@ -221,14 +220,28 @@ class Stage:
 
 def card(code: str, mode: str) -> IndicatorPublished:
     return IndicatorPublished(
-        indicator_id=indicator_id(SET, code), version=1, set_id=set_id(SET), set_code=SET, code=code, name=f"指标{code}",
-        level1="一", level2="二", type="regular", points="10", definition="口径", standard="标准", period_kind="month",
-        evaluating_unit_id=unit_id("OFF"), evaluated_unit_ids=[unit_id("A"), unit_id("B")],
+        indicator_id=indicator_id(SET, code),
+        version=1,
+        set_id=set_id(SET),
+        set_code=SET,
+        code=code,
+        name=f"指标{code}",
+        level1="一",
+        level2="二",
+        type="regular",
+        points="10",
+        definition="口径",
+        standard="标准",
+        period_kind="month",
+        evaluating_unit_id=unit_id("OFF"),
+        evaluated_unit_ids=[unit_id("A"), unit_id("B")],
         fill_mode=mode,  # type: ignore[arg-type]
-        filler="D", source_system=None, due_working_days=5, rule={}, bindings={"x": Binding(metric=metric_id(f"M-{code}"))},
-        immediate=mode == "inspection", effective_from=date(2015, 1, 1), effective_to=None,
-    )  # fmt: skip
-
-
-def some_id() -> UUID:
-    return uuid4()
+        filler="D",
+        source_system=None,
+        due_working_days=5,
+        rule={},
+        bindings={"x": Binding(metric=metric_id(f"M-{code}"))},
+        immediate=mode == "inspection",
+        effective_from=date(2015, 1, 1),
+        effective_to=None,
+    )

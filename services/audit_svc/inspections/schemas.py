@@ -13,7 +13,7 @@ class FindingIn(Body):
         json_schema_extra={
             "examples": [
                 {
-                    "problem_type": "M-CON-04",
+                    "problem_type": "M-COND-04",
                     "unit": "420105",
                     "period": "2015-01",
                     "text": "暗访录像：办公时间浏览股票行情。",

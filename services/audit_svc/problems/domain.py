@@ -234,7 +234,8 @@ def _holds(condition: Condition, lost: Lost, history: Sequence[Judged], least: i
         for earlier in history
         if since < _month_number(earlier.period.last) <= _month_number(lost.period.last)
     )
-    return before + (own >= least) >= condition.repeats_at_least
+    # A slight loss after two grave ones is not itself the third grave one.
+    return own >= least and before + 1 >= condition.repeats_at_least
 
 
 def _month_number(day: date) -> int:

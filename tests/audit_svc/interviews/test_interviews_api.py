@@ -12,7 +12,11 @@ async def held(stage: Stage) -> dict[str, str]:
     assert noticed.status_code == 200, noticed.text
     recorded = await stage.record(interview["interview_id"], noticed.json()["version"])
     assert recorded.status_code == 200, recorded.text
-    return {"id": interview["interview_id"], "hash": recorded.json()["content_hash"], "number": noticed.json()["number"]}
+    return {
+        "id": interview["interview_id"],
+        "hash": recorded.json()["content_hash"],
+        "number": noticed.json()["number"],
+    }
 
 
 async def test_from_the_notice_to_both_signatures(stage: Stage) -> None:
@@ -59,7 +63,9 @@ async def test_a_refusal_to_sign_is_recorded(stage: Stage) -> None:
     assert refused.json()["state"] == "refused_to_sign"
     sign = {"side": "interviewer", "content_hash": interview["hash"]}
     assert (await stage.head.post(f"{path}/signatures", json=sign)).json()["state"] == "refused_to_sign"
-    assert (await stage.leader.post(f"{path}/signatures", json={**sign, "side": "interviewee"})).json()["state"] == "signed"
+    assert (await stage.leader.post(f"{path}/signatures", json={**sign, "side": "interviewee"})).json()[
+        "state"
+    ] == "signed"
 
 
 async def test_serial_numbers_have_neither_gaps_nor_twins(stage: Stage) -> None:

@@ -133,9 +133,7 @@ async def test_signed_commitments_become_actions_whichever_comes_first(stage: St
         ("plan", "LIAISON-A"),
         ("commitment", "LEADER-A"),
     ]
-    replaced = await stage.liaison.post(
-        "/v1/rectifications", json=plan, headers={"if-match": f'"{shown["version"]}"'}
-    )
+    replaced = await stage.liaison.post("/v1/rectifications", json=plan, headers={"if-match": f'"{shown["version"]}"'})
     standing = [one["source"] for one in replaced.json()["actions"] if one["state"] == "open"]
     assert sorted(standing) == ["commitment", "plan"]
 
