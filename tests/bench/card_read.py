@@ -1,4 +1,4 @@
-"""`card_read`: one published card, read over HTTP, against an empty route behind the same middleware, token and permission.
+"""`card_read`: one published card over HTTP against an empty route behind the same middleware, token and permission.
 
 Both are routes of the same process on the same connection, in random order. The reader is a liaison of a tax office, so
 the card's audience of 18 units is searched for one above the reader's own.
@@ -86,8 +86,8 @@ async def run(bench: Bench) -> list[Figure]:
     )
     writer.close()
     bare = (
-        f"bare: the empty guarded route answered {1 / times['bare']:.0f}/s on one connection, a card of {len(body)} bytes "
-        f"{1 / times['product']:.0f}/s ({CARDS} cards, {ROUNDS} rounds, one statement a card)"
+        f"bare: the empty guarded route answered {1 / times['bare']:.0f}/s on one connection, "
+        f"a card of {len(body)} bytes {1 / times['product']:.0f}/s ({CARDS} cards, {ROUNDS} rounds, one statement each)"
     )
     return [Figure("card_read", times["bare"] / times["product"], 0.55, bare, stretch=0.71)]
 
@@ -121,7 +121,8 @@ def _version(code: str, evaluated: list[UUID]) -> CardVersion:
     result = {"kind": "points", "base": "2", "clauses": [{"clause": "above_tolerance", "points": step}]}
     card = {
         "indicator_id": str(indicator_id(SET, code)), "version": 1, "set_id": str(set_id(SET)), "set_code": SET,
-        "code": code, "name": "漏征漏管户清理", "level1": "税收征管", "level2": "税源管理", "type": "regular", "points": "2",
+        "code": code, "name": "漏征漏管户清理", "level1": "税收征管", "level2": "税源管理", "type": "regular",
+        "points": "2",
         "definition": "漏管率＝漏管户数÷应管户数×100%，以征管系统月末数据为准。", "period_kind": "month",
         "standard": "漏管率高于5%的，每1个百分点扣0.1分，扣完为止。", "evaluating_unit_id": str(unit_id("DEP")),
         "evaluated_unit_ids": [str(one) for one in evaluated], "fill_mode": "extracted", "filler": "DEP",

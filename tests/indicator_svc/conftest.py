@@ -71,7 +71,7 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
         listener.close()
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(scope="session")
 async def checker() -> AsyncIterator[RuleChecker]:
     made = RuleChecker()
     async with served(made.app) as url:
@@ -79,7 +79,7 @@ async def checker() -> AsyncIterator[RuleChecker]:
         yield made
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def start(postgres: Postgres, issuer: TestIssuer) -> Start:
     @asynccontextmanager
     async def begin(checker: RuleChecker | None = None, **settings: Any) -> AsyncIterator[RunningService]:
@@ -99,6 +99,13 @@ def start(postgres: Postgres, issuer: TestIssuer) -> Start:
 
 @pytest_asyncio.fixture
 async def service(start: Start) -> AsyncIterator[RunningService]:
+    async with start() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module")
+async def shared_service(start: Start) -> AsyncIterator[RunningService]:
+    """One service for the tests of a module that leave nothing behind."""
     async with start() as running:
         yield running
 

@@ -122,7 +122,7 @@ def change_unit(timeline: Timeline, day: date, changes: Mapping[str, Any], recor
     if start is None:
         raise BeforeUnitExisted(day=day)
     until = {name: _next_change(timeline.spans, name, day) or date.max for name in changes}
-    cuts = sorted({day, *until.values()})
+    cuts = sorted({day, *until.values()} - {date.max})
     spans: list[Span] = []
     for span in _cut(timeline.spans, cuts):
         new = {name: value for name, value in changes.items() if day <= span.effective_from < until[name]}
