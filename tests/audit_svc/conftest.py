@@ -1,25 +1,43 @@
 from collections.abc import AsyncIterator
-from pathlib import Path
 
+import asyncpg
 import pytest
 import pytest_asyncio
 
 from deploy.local.postgres import Postgres
+from services.audit_svc.metadata import metadata
+from shared import kernel
+from shared.db import new_metadata
 from shared.testing import RunningService, TestIssuer, running_service
 from tests.audit_svc.stage import Stage
 
+_KEPT = {"cards", "indicator_sets"}
+
+
+@pytest_asyncio.fixture(scope="session")
+async def bureau(
+    postgres: Postgres, issuer: TestIssuer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stage]:
+    """The service with its units, people and cards: set up once, since no test changes them."""
+    clock = tmp_path_factory.mktemp("audit") / "clock.jsonl"
+    async with running_service("audit_svc", postgres, issuer, clock_file=clock, database_pool=12) as running:
+        yield await Stage.of(running)
+
+
+@pytest_asyncio.fixture
+async def stage(bureau: Stage) -> Stage:
+    """The bureau before anything was lost."""
+    kernels = new_metadata()
+    kernel.define(kernels)
+    own = [name for name in metadata.tables if name not in kernels.tables and name not in _KEPT]
+    owner = await asyncpg.connect(bureau.service.dsns.owner)
+    try:
+        await owner.execute(f"TRUNCATE {', '.join([*own, 'outbox', 'idempotency'])}")
+    finally:
+        await owner.close()
+    return bureau
+
 
 @pytest.fixture
-def clock_file(tmp_path: Path) -> Path:
-    return tmp_path / "clock.jsonl"
-
-
-@pytest_asyncio.fixture
-async def service(postgres: Postgres, issuer: TestIssuer, clock_file: Path) -> AsyncIterator[RunningService]:
-    async with running_service("audit_svc", postgres, issuer, clock_file=clock_file, database_pool=12) as running:
-        yield running
-
-
-@pytest_asyncio.fixture
-async def stage(service: RunningService) -> Stage:
-    return await Stage.of(service)
+def service(stage: Stage) -> RunningService:
+    return stage.service

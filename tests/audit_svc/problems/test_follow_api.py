@@ -1,5 +1,7 @@
 import asyncio
 import itertools
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -173,3 +175,17 @@ async def test_a_chunk_of_200_is_quick(stage: Stage, limit: int) -> None:
     count = await stage.service.database.reads.fetchval("SELECT count(*) FROM problems")
     assert count == limit
     assert took < 2, f"{took:.3f} s"
+
+
+async def test_the_policy_of_the_pack_is_accepted_as_it_stands(stage: Stage) -> None:
+    pack = json.loads((Path(__file__).parents[3] / "deploy/local/wuhan2015/policy.json").read_text("utf-8"))
+    answer = await stage.office.put(f"/v1/policies/{pack['code']}", json=pack)
+    assert answer.status_code == 200, answer.text
+    await stage.service.deliver(deducted(deduction("A", "2015-02", "8.64", full="9")))
+    problem = await stage.problem("A", "2015-02")
+    assert (problem["tier"], problem["policy"], problem["interview"]["interviewer_post"]) == (
+        "red", pack["code"], "局长",
+    )  # fmt: skip
+    shown = await stage.leader.get(f"/v1/policies/{pack['code']}")
+    assert (shown.json()["version"], shown.headers["etag"]) == (1, '"1"')
+    assert [tier["tier"] for tier in shown.json()["tiers"]] == ["red", "orange", "yellow"]
