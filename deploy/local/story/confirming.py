@@ -194,7 +194,7 @@ async def _confirm(world: World, set_code: str, period: str, exclusions: Sequenc
             return True, "confirmed"
         refusal = refusal_of(got)
         listed = refusal.document.get("holdups", [])
-        if refusal.code != _HELD_UP or any(one["code"] != _NOT_APPLIED for one in listed):
+        if refusal.code != _HELD_UP or all(one["code"] != _NOT_APPLIED for one in listed):
             raise StoryStuck(f"{set_code} {period} cannot be confirmed: {refusal}, {listed[:5]}.")
         return False, listed
 

@@ -4,6 +4,7 @@ What belongs here: the red deduction that the pack's story names. What does not:
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import datetime, time
 from decimal import ROUND_HALF_UP, Decimal
@@ -14,6 +15,7 @@ from deploy.local.story.confirming import Confirmed
 from deploy.local.story.world import World, until
 from shared.clock import SHANGHAI
 from shared.contracts.identity import indicator_id, unit_id
+from shared.contracts.periods import parse_period, period_of
 
 _CENT = Decimal("0.01")
 
@@ -123,10 +125,10 @@ class RedDeduction:
             "interviewee": plan["interviewed"],
         }
         noticed = await self._step(f"{path}/notice", notice, self.problem["interview"]["version"])
-        quarter = f"{world.clock.today().year}-Q{(world.clock.today().month + 2) // 3}-"
+        quarter = period_of("quarter", parse_period(self.period).last).key
         world.claims.claim(
             f"interview notice {noticed['number']} goes to {world.name_of(plan['interviewed'])}",
-            str(noticed["number"]).startswith(quarter),
+            re.fullmatch(rf"{quarter}-\d{{3}}", str(noticed["number"])) is not None,
             noticed,
         )
         world.until_day(meeting)

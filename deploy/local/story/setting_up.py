@@ -31,7 +31,7 @@ _KINDS = (
 async def set_up(world: World) -> None:
     """Load the organisation and the catalogue as the operator, and wait until people may act in every service."""
     operator, pack = world.machine(OPERATOR), world.pack
-    world.until_day(BEGIN)
+    world.begin(BEGIN)
     with world.screen.working("loading the organisation"):
         units = [
             {

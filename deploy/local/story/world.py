@@ -176,6 +176,10 @@ class World:
         """A unit's name."""
         return self.pack.unit_by_code[code].name
 
+    def begin(self, moment: datetime) -> None:
+        """Let the story begin on this day: until now the clock ran on real time."""
+        self.clock.set(moment, by="story")
+
     def until_day(self, moment: datetime) -> None:
         """Move the business clock on; never back, since nothing in a bureau happens before yesterday's work."""
         if moment > self.clock.now():
