@@ -90,8 +90,9 @@ class Entry:
 
     def reversed(self) -> "Entry":
         """The same entry taken back."""
-        negative = self.points.startswith("-")
-        points = self.points[1:] if negative or self.points.strip("0.") == "" else f"-{self.points}"
+        if self.points.strip("0.") == "":
+            return self
+        points = self.points[1:] if self.points.startswith("-") else f"-{self.points}"
         return Entry(self.kind, self.clause, points)
 
 

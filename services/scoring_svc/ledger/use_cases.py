@@ -157,8 +157,8 @@ async def confirm_period(
     taken_out = await _cells_named(uow, place, exclusions)
     found = await _evaluate(uow, place, held, taken_out)
     if found.holdups:
-        shown = [shown(holdup) for holdup in found.holdups[:MOST_HOLDUPS]]
-        raise ConfirmationHeldUp(count=len(found.holdups), holdups=shown)
+        listed = [shown(holdup) for holdup in found.holdups[:MOST_HOLDUPS]]
+        raise ConfirmationHeldUp(count=len(found.holdups), holdups=listed)
     await repository.keep_exclusions(driver, key, taken_out, who=uow.who, at=now)
     indicators = [group.card.indicator_id for group, _ in found.results]
     standing = await repository.standing_cells(driver, key, indicators)

@@ -259,8 +259,8 @@ async def serving(submission: Submission) -> AsyncIterator[Submission]:
     config = uvicorn.Config(submission.app(), host="127.0.0.1", port=submission.port, log_level="error", ws="none")
     server = uvicorn.Server(config)
     task = asyncio.ensure_future(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)  # noqa: ASYNC110 - uvicorn offers a flag, no event
+    while not server.started:  # noqa: ASYNC110 - uvicorn offers a flag, no event
+        await asyncio.sleep(0.01)
     try:
         yield submission
     finally:
@@ -303,7 +303,7 @@ class City:
 async def found_city(service: RunningService, submission: Submission) -> City:
     await service.seed_units(UNITS)
     await service.seed_person("PO1", "PO", "performance_office", scope="all")
-    await service.seed_person("DPO", "420102-PO", "performance_office", scope="subtree")
+    await service.seed_person("DPO", "420102", "performance_office", scope="subtree")
     await service.seed_person("L2", "420102", "unit_liaison", scope="own")
     await service.seed_person("L3", "420103", "unit_liaison", scope="own")
     await service.seed_person("S2", "420102-S1", "unit_liaison", scope="own")

@@ -1,0 +1,51 @@
+"""One scoring_svc for the whole session; each test begins with an empty database and a newly founded city."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from deploy.local.postgres import Postgres
+from shared.clock import SHANGHAI, Clock
+from shared.testing import TestIssuer, running_service
+from tests.scoring_svc.ledger.city import City, Submission, found_city, publish, serving
+
+_TABLES = (
+    "SELECT string_agg(quote_ident(relname), ', ') FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace "
+    "WHERE nspname = 'public' AND relkind IN ('r', 'p') AND NOT relispartition "
+    "AND relname NOT IN ('alembic_version', 'stream_state')"
+)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def standing_city(
+    postgres: Postgres, issuer: TestIssuer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[City]:
+    clock = tmp_path_factory.mktemp("scoring") / "clock.jsonl"
+    Clock(clock).set(datetime(2015, 2, 10, 9, tzinfo=SHANGHAI), by="test")
+    async with (
+        serving(Submission(issuer)) as submission,
+        running_service("scoring_svc", postgres, issuer, clock_file=clock, **submission.settings) as service,
+    ):
+        yield City(service, submission)
+
+
+@pytest_asyncio.fixture
+async def bare_city(standing_city: City) -> City:
+    service, submission = standing_city.service, standing_city.submission
+    owner = await asyncpg.connect(service.dsns.owner)
+    try:
+        await owner.execute(f"TRUNCATE {await owner.fetchval(_TABLES)}")
+    finally:
+        await owner.close()
+    submission.asked.clear()
+    submission.down = False
+    return await found_city(service, submission)
+
+
+@pytest_asyncio.fixture
+async def city(bare_city: City) -> City:
+    await publish(bare_city)
+    return bare_city
