@@ -1,4 +1,4 @@
-"""Field types of requests: codes, names, days, decimals, JSON documents, each refusing what cannot be kept.
+"""Field types of requests: codes, names, days, points, JSON documents, each refusing what cannot be kept.
 
 Belongs here: forms of single values that more than one room takes. What a request holds stands in the rooms' schemas.
 """
@@ -53,6 +53,6 @@ Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,6
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
 Prose = Annotated[str, StringConstraints(max_length=20_000), AfterValidator(_printable)]
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-Decimal = Annotated[str, StringConstraints(pattern=r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$", max_length=40)]
+Points = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]*)(\.[0-9]+)?$", max_length=40)]
 Day = Annotated[date, BeforeValidator(_iso_day)]
 Document = Annotated[Any, AfterValidator(_storable)]

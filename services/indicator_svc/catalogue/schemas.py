@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, StrictBool, StrictInt, model_validator
 
-from services.indicator_svc.fields import Answer, Body, Code, Day, Decimal, Document, Line, Prose, Word
+from services.indicator_svc.fields import Answer, Body, Code, Day, Document, Line, Points, Prose, Word
 from shared.contracts.indicator import FillMode
 from shared.contracts.periods import PeriodKind
 
@@ -129,14 +129,14 @@ class Level2(Body):
     """A level 2 of the tree and the points it is stated to be worth."""
 
     name: Line
-    points: Decimal
+    points: Points
 
 
 class Level1(Body):
     """A level 1 of the tree and the points it is stated to be worth."""
 
     name: Line
-    points: Decimal
+    points: Points
     level2: Annotated[list[Level2], Field(default_factory=list)]
 
 
@@ -162,7 +162,7 @@ class SetIn(Body):
     year: Annotated[StrictInt, Field(ge=1990, le=2200)]
     evaluated_unit_codes: Annotated[list[Code], Field(min_length=1, max_length=5_000)] | None = None
     group: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*:[a-z][a-z0-9_]*$", max_length=100)] | None = None
-    full_marks: Decimal
+    full_marks: Points
     outside_total: StrictBool = False
     levels: Annotated[list[Level1], Field(max_length=200, default_factory=list)]
 
@@ -196,7 +196,7 @@ class CardIn(Body):
     level1: Line
     level2: Line
     type: Literal["regular", "bonus", "deduction", "situational", "veto"]
-    points: Annotated[Decimal, Field(pattern=r"^[0-9]")]
+    points: Points
     definition: Prose
     standard: Prose
     period_kind: PeriodKind
