@@ -8,7 +8,7 @@ from fastapi import Request
 
 from shared.auth import Actor
 from shared.clock import Clock
-from shared.errors import NotFound
+from shared.errors import NotFound, OutsideScope
 
 
 def clock_of(request: Request) -> Clock:
@@ -28,3 +28,9 @@ async def demand(driver: asyncpg.Connection, actor: Actor, unit_id: UUID, day: d
     if not actor.may(read) or not actor.reach(read).covers(unit_id, path or ""):
         raise NotFound
     actor.reach(write).demand(unit_id, path or "")
+
+
+def demand_everywhere(actor: Actor, permission: str) -> None:
+    """Raise OutsideScope unless the actor holds the permission over the whole bureau."""
+    if not actor.reach(permission).everything:
+        raise OutsideScope

@@ -114,6 +114,8 @@ async def give_notice(
     state = step(known.state, "notice")
     interviewer = await _interviewer(uow, known, wanted.pop("interviewer"), moment.today)
     interviewee = await _interviewee(uow, known, wanted.pop("interviewee"), moment.today)
+    if interviewer == interviewee:
+        raise InterviewerNotEntitled(post=known.interviewer_post)
     number = known.number
     if number is None:
         quarter = quarter_of(moment.today)
@@ -213,10 +215,11 @@ def _followed(known: Interview | None, case: Case, reason: str, moment: Moment) 
         if known is None:
             return _planned(case, case.trigger_problem_id, moment)
         if known.state == "withdrawn":
-            # A withdrawn notice keeps its number in the register; the interview planned anew gets its own.
+            # The number stays: the register of notices has no gap, and its notice will be a changed one.
             return replace(
                 _planned(case, case.trigger_problem_id, moment),
                 state=step(known.state, "plan_again"),
+                number=known.number,
                 record_version=known.record_version,
                 version=known.version + 1,
             )

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from services.audit_svc.paging import dated, page_response
 from services.audit_svc.problems import reading, repository, use_cases
 from services.audit_svc.problems.schemas import CauseAnalysisIn, PolicyIn
-from services.audit_svc.scope import clock_of, demand
+from services.audit_svc.scope import clock_of, demand, demand_everywhere
 from services.audit_svc.shapes import Code, PeriodKey
 from shared.auth import Actor
 from shared.contracts.identity import set_id
@@ -166,8 +166,7 @@ async def publish_policy(
 ) -> dict[str, Any]:
     """Publish a version of a policy; all standing problems are judged by it. If-Match is needed once it exists."""
     # The table judges the whole bureau, so an appointment over a part of it is not enough.
-    if not actor.reach("policies.publish").everything:
-        actor.reach("policies.publish").demand(UUID(int=0), "")
+    demand_everywhere(actor, "policies.publish")
     if body.code not in (None, code):
         raise Malformed(details=[Detail("/code", "differs_from_path")])
     known = await repository.policy_document(await uow.driver(), code)
@@ -182,12 +181,13 @@ async def publish_policy(
 
 @router.get("/reconciliation")
 async def read_reconciliation(
-    actor: Annotated[Actor, permits("reconciliation.read")],  # noqa: ARG001 - the signature names the permission
+    actor: Annotated[Actor, permits("reconciliation.read")],
     uow: Uow,
     indicator_set: Annotated[Code, Query(alias="set")],
     period: PeriodKey,
 ) -> Response:
     """Whether every deduction of a set and period has its problem and every problem its deduction; each gap by name."""
+    demand_everywhere(actor, "reconciliation.read")
     return json_response(await use_cases.reconcile_period(uow, indicator_set, set_id(indicator_set), period))
 
 

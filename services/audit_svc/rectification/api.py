@@ -6,7 +6,6 @@ from uuid import UUID
 import asyncpg
 from fastapi import APIRouter, Path, Request, Response
 
-from services.audit_svc.interviews.repository import signed_commitments
 from services.audit_svc.paging import dated, page_response
 from services.audit_svc.problems import repository as problems
 from services.audit_svc.problems.following import Problem
@@ -63,10 +62,9 @@ async def submit_plan(
 ) -> Response:
     """The unit plans the cure of a problem; commitments of its signed interview become actions too."""
     problem = await _problem(request, uow, actor, body.problem_id, "rectifications.plan")
-    commitments = await signed_commitments(await uow.driver(), problem.problem_id)
     actions = [action.model_dump() for action in body.actions]
     seen = if_match(request) if "if-match" in request.headers else None
-    made = await use_cases.submit_plan(uow, problem, body.plan, actions, commitments, seen, clock_of(request))
+    made = await use_cases.submit_plan(uow, problem, body.plan, actions, seen, clock_of(request))
     return await _answer(request, uow, actor, made.rectification_id, 201)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from services.audit_svc.copies.use_cases import remember_scores
+from services.audit_svc.interviews.repository import signed_commitments
 from services.audit_svc.problems import repository as problems
 from services.audit_svc.problems.domain import FINISHED, ProblemStepRefused, advance
 from services.audit_svc.problems.following import Moment, Problem
@@ -40,7 +41,6 @@ async def submit_plan(
     problem: Problem,
     plan: str,
     actions: Sequence[dict[str, Any]],
-    commitments: Sequence[dict[str, Any]],
     seen: int | None,
     clock: Clock,
 ) -> Rectification:
@@ -75,6 +75,7 @@ async def submit_plan(
         updated_at=moment.now,
         version=known.version + 1 if known else 1,
     )
+    commitments = await signed_commitments(driver, problem.problem_id)
     earlier = await repository.actions_of(driver, rectification.rectification_id)
     dropped = [replace(action, state="dropped") for action in earlier if action.state == "open"]
     first = len(earlier) + 1

@@ -113,3 +113,7 @@ async def test_a_withdrawn_interview_cannot_be_held(stage: Stage) -> None:
     assert refused.status_code == 412
     refused = await stage.record(interview["interview_id"], withdrawn["version"])
     assert refused.json()["code"] == "interview_step_refused"
+    await stage.service.deliver(deducted(deduction("A", "2015-02", "9", version=3)))
+    again = await stage.interview("A", "2015-02")
+    assert (again["state"], again["number"]) == ("planned", noticed["number"])
+    assert (await stage.notice(again, place="另一会议室")).json()["number"] == noticed["number"]
