@@ -19,6 +19,7 @@ from shared.messaging.pull import StandingPull
 from shared.messaging.relay import Relay
 from shared.messaging.standing import StandingConnection
 from shared.messaging.streamwatch import StreamWatch
+from shared.messaging.tasks import end_all
 from shared.observability import log
 from shared.settings import Settings
 
@@ -112,9 +113,7 @@ class Bus:
         """Stop hearing and sending; what is in hand is delivered again later, what is unsent stays in the outbox."""
         with contextlib.suppress(ValueError):
             self._database.after_outbox.remove(self._relay.wake)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
         self._tasks = []
         await self._gate.close()
         await self.link.stop()

@@ -5,9 +5,9 @@ A message waits at the gate without spending a delivery.
 """
 
 import asyncio
-import contextlib
 
 from shared.db import Database
+from shared.messaging.tasks import end_all
 from shared.observability import log
 
 _PROBE_SECONDS = 1.0
@@ -41,9 +41,7 @@ class Gate:
     async def close(self) -> None:
         """End the probing."""
         if self._prober is not None:
-            self._prober.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._prober
+            await end_all([self._prober])
 
     async def _probe(self) -> None:
         await asyncio.sleep(_FIRST_PROBE_SECONDS)

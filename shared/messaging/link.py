@@ -1,6 +1,7 @@
 """The connection to the broker: made in the background, kept for ever, re-made when it went silent.
 
-Belongs here: the client's settings, the client's replacement when it closed for good, requests to JetStream's API.
+Belongs here: one client for each connection, requests to JetStream's API. The client's own reconnecting is not used: it
+gives up for good on some answers, buffers what nobody waits for any more, and leaks a socket with every failed try.
 Does not belong here: what is sent (relay.py) and what is heard (pull.py).
 """
 
@@ -13,13 +14,16 @@ from typing import Any
 import msgspec
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
 from nats.js import JetStreamContext
 
+from shared.messaging.tasks import end_all, set_within
 from shared.observability import log
 
-# The client's defaults give up after 60 tries and notice a silent cut after 4 to 6 minutes.
-_PING_SECONDS = 1
-_PINGS_UNANSWERED = 2
+# The client's own pings notice a silent cut after 4 to 6 minutes.
+_PROBE_SECONDS = 1.0
+_SILENCE_SECONDS = 2.0
+_NOBODY = "_INBOX.liandong.nobody"
 _CONNECT_SECONDS = 2
 _API_SECONDS = 2.0
 
@@ -80,30 +84,22 @@ class Link:
 
     async def wait_connected(self, seconds: float) -> bool:
         """Wait for a connection, at most so long; whether there is one."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._up.wait(), seconds)
+        await set_within(self._up, seconds)
         return self.connected
 
     async def wait_tried(self, seconds: float) -> bool:
         """Wait until a connection was made or a first try failed, at most so long; whether there is one."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._tried.wait(), seconds)
+        await set_within(self._tried, seconds)
         return self.connected
 
     async def stop(self) -> None:
         """Send what is buffered, if the broker is there, and close."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
-        if self._client is not None:
-            if self._client.is_connected:
+            if self.connected:
                 with contextlib.suppress(*AWAY):
-                    await self._client.flush(timeout=1)
-            with contextlib.suppress(*AWAY):
-                await self._client.close()
-            self._client = None
+                    await self.client.flush(timeout=1)
+            await end_all([self._task])
+            self._task = None
 
     async def api(self, subject: str, body: Any = None) -> dict[str, Any]:
         """Ask JetStream's API. Raises BrokerRefused for its errors, one of AWAY when nobody answers."""
@@ -115,58 +111,60 @@ class Link:
         return decoded
 
     async def _keep(self) -> None:
-        # The client reconnects by itself, except that some of the server's answers close it for good.
         while True:
-            self._closed.clear()
             client = Client()
             try:
                 await self._connect(client)
+                await self._made(client)
+                await self._until_silent(client)
+                log().warning("broker connection lost")
             except Exception as error:  # noqa: BLE001 - whatever it is, the next try may work
-                log().warning("broker not reached", error=repr(error))
-            else:
-                self._client, self._stream = client, client.jetstream(timeout=_API_SECONDS)
-                await self._made()
-                await self._closed.wait()
-                self._up.clear()
-                log().warning("broker connection closed for good, making another")
-            with contextlib.suppress(Exception):
-                await client.close()
-            await asyncio.sleep(0.5)
+                log().debug("broker not reached", error=repr(error))
+            finally:
+                self._lost()
+                await _abandon(client)
+            await asyncio.sleep(random.uniform(0.15, 0.35))  # noqa: S311 - jitter, not a secret
 
     async def _connect(self, client: Client) -> None:
         await client.connect(
             self._url,
             name=self._name,
-            max_reconnect_attempts=-1,
-            reconnect_time_wait=random.uniform(0.15, 0.35),  # type: ignore[arg-type]  # noqa: S311 - jitter, not a secret; any number of seconds works
+            allow_reconnect=False,
             connect_timeout=_CONNECT_SECONDS,
-            ping_interval=_PING_SECONDS,
-            max_outstanding_pings=_PINGS_UNANSWERED,
             error_cb=self._failed,
-            disconnected_cb=self._lost,
-            reconnected_cb=self._made,
             closed_cb=self._gone,
         )
 
-    async def _made(self) -> None:
+    async def _made(self, client: Client) -> None:
+        self._client, self._stream = client, client.jetstream(timeout=_API_SECONDS)
+        self._closed.clear()
         self.epoch += 1
         self._up.set()
         self._tried.set()
         log().info("broker connected", epoch=self.epoch)
         self._tell()
 
-    async def _lost(self) -> None:
+    async def _until_silent(self, client: Client) -> None:
+        """Ask once a second for a subject that nobody serves: the server says so at once, if it hears us."""
+        while not self._closed.is_set() and client.is_connected:
+            try:
+                await client.request(_NOBODY, timeout=_SILENCE_SECONDS)
+            except NoRespondersError:
+                pass  # it hears us
+            except AWAY:
+                return
+            await set_within(self._closed, _PROBE_SECONDS)
+
+    def _lost(self) -> None:
         self._up.clear()
-        if self._task is not None:  # otherwise it is ours to close
-            log().warning("broker connection lost")
+        self._tried.set()
+        self._client = self._stream = None
         self._tell()
 
     async def _gone(self) -> None:
         self._closed.set()
-        self._tell()
 
     async def _failed(self, error: Exception) -> None:
-        self._tried.set()
         if "permissions violation" in str(error).lower():
             log().error("broker refuses", error=str(error))
         else:
@@ -175,3 +173,13 @@ class Link:
     def _tell(self) -> None:
         for listener in self.on_change:
             listener()
+
+
+async def _abandon(client: Client) -> None:
+    """Close a client at once. Its own close waits for what it could not send, on a dead connection for ever."""
+    writer = getattr(client._transport, "_io_writer", None)  # noqa: SLF001 - the client has no way to abort
+    if writer is not None:
+        writer.transport.abort()
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(1):
+            await client.close()

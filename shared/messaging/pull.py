@@ -20,6 +20,7 @@ from nats.aio.subscription import Subscription
 from shared.messaging import topology
 from shared.messaging.gate import Gate
 from shared.messaging.link import AWAY, Link
+from shared.messaging.tasks import end_all, set_within
 from shared.observability import CONSUMER_LAG, log
 
 _BATCH = 64
@@ -120,14 +121,11 @@ class StandingPull:
                     log().error("consumer cannot be bound", stream=self._durable.stream, error=repr(error))
                     await self._pause(2)
         finally:
-            for task in (keeper, *self._tasks):
-                task.cancel()
-            await asyncio.gather(keeper, *self._tasks, return_exceptions=True)
+            await end_all([keeper, *self._tasks])
 
     async def _pause(self, seconds: float) -> None:
         self._news.clear()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), seconds)
+        await set_within(self._news, seconds)
 
     async def _bind(self) -> None:
         """Subscribe on this connection and make sure that the consumer exists and is the one we know."""
@@ -159,8 +157,7 @@ class StandingPull:
             await self._ask()
             while self._left > 0:
                 self._news.clear()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), _HEARTBEAT_SECONDS)
+                await set_within(self._news, _HEARTBEAT_SECONDS)
                 if self._link.epoch != self._epoch or not self._link.connected:
                     return
                 if self._trouble or time.monotonic() - self._heard > _SILENCE_SECONDS:

@@ -6,7 +6,6 @@ happens when the stream was lost (healing.py). Several relays of one service may
 
 import asyncio
 import time
-from contextlib import suppress
 from uuid import uuid4
 
 from nats.js.api import PubAck
@@ -15,6 +14,7 @@ from shared.messaging import outbox
 from shared.messaging.link import AWAY, BrokerAway, Link
 from shared.messaging.standing import StandingConnection
 from shared.messaging.streamwatch import StreamWatch
+from shared.messaging.tasks import set_within
 from shared.observability import log
 
 _BATCH = 200
@@ -125,6 +125,5 @@ class Relay:
         return acked, refused, unanswered
 
     async def _rest(self) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._awake.wait(), self._poll)
+        await set_within(self._awake, self._poll)
         self._awake.clear()

@@ -6,7 +6,6 @@ sending (relay.py). PostgreSQL is the record, the broker a transport: its whole 
 
 import asyncio
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +15,7 @@ import asyncpg
 from shared.messaging import outbox, topology
 from shared.messaging.link import AWAY, BrokerRefused, Link
 from shared.messaging.standing import StandingConnection
+from shared.messaging.tasks import set_within
 from shared.observability import OUTBOX_AGE, log
 
 _EVERY_SECONDS = 1.0
@@ -86,8 +86,7 @@ class StreamWatch:
             except Exception as error:  # noqa: BLE001 - the watch outlives everything
                 log().warning("stream watch failed, trying again", stream=self.stream, error=repr(error))
                 await self._connection.drop()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), _EVERY_SECONDS)
+            await set_within(self._look, _EVERY_SECONDS)
             self._look.clear()
 
     async def look(self) -> None:

@@ -76,8 +76,7 @@ class Station:
             task.cancel()
         client = self.bus.link._client
         if client is not None and client._transport is not None:
-            client._pending, client._pending_data_size = [], 0
-            client._transport.close()
+            client._transport._io_writer.transport.abort()
         await self.stop()
 
     async def ready(self, within: float = 10.0) -> "Station":
