@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
@@ -15,8 +16,11 @@ from fastapi import FastAPI, Request, Response
 
 from deploy.local.postgres import Postgres
 from services.scoring_svc.engine.domain import check_rule
+from shared.auth import Authenticator
 from shared.testing import RunningService, TestIssuer, running_service
 
+# What the background work of the service also locks, and what says which migrations ran.
+_STAYS = ["trail", "trail_seals", "stream_state", "alembic_version"]
 Start = Callable[..., AbstractAsyncContextManager[RunningService]]
 
 
@@ -97,10 +101,35 @@ def start(postgres: Postgres, issuer: TestIssuer) -> Start:
     return begin
 
 
-@pytest_asyncio.fixture
-async def service(start: Start) -> AsyncIterator[RunningService]:
-    async with start() as running:
+@pytest_asyncio.fixture(scope="session")
+async def _kept(start: Start, checker: RuleChecker) -> AsyncIterator[RunningService]:
+    async with start(checker) as running:
         yield running
+
+
+@pytest_asyncio.fixture
+async def service(_kept: RunningService, checker: RuleChecker) -> RunningService:
+    """A service without data: one process for the whole session, emptied before each test."""
+    checker.down, checker.before_answer = False, None
+    checker.asked.clear()
+    owner = await asyncpg.connect(_kept.dsns.owner)
+    try:
+        tables = await owner.fetch(
+            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition "
+            "AND relnamespace = 'public'::regnamespace AND relname <> ALL($1::text[])",
+            _STAYS,
+        )
+        await owner.execute("TRUNCATE " + ", ".join(row["relname"] for row in tables))
+    finally:
+        await owner.close()
+    forget_grants(_kept)
+    return _kept
+
+
+def forget_grants(service: RunningService) -> None:
+    """Forget the grants that the authenticator remembers for a second."""
+    authenticator: Authenticator = service.app.state.authenticator
+    authenticator._actors.clear()
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -31,15 +31,12 @@ def card(code: str, **more: Any) -> dict[str, Any]:
 
 
 @pytest_asyncio.fixture
-async def service(start: Start, checker: RuleChecker) -> AsyncIterator[RunningService]:
-    checker.down, checker.before_answer = False, None
-    checker.asked.clear()
-    async with start(checker) as running:
-        await load(running.client(client="setup"), UNITS)
-        await running.seed_person("OFFICE", "R", Role.PERFORMANCE_OFFICE, scope=Scope.ALL)
-        await running.seed_person("DRAFTER", "DEP", Role.EVALUATING_DEPARTMENT)
-        await running.seed_person("OTHER", "DEP2", Role.EVALUATING_DEPARTMENT)
-        yield running
+async def service(service: RunningService) -> RunningService:
+    await load(service.client(client="setup"), UNITS)
+    await service.seed_person("OFFICE", "R", Role.PERFORMANCE_OFFICE, scope=Scope.ALL)
+    await service.seed_person("DRAFTER", "DEP", Role.EVALUATING_DEPARTMENT)
+    await service.seed_person("OTHER", "DEP2", Role.EVALUATING_DEPARTMENT)
+    return service
 
 
 @pytest_asyncio.fixture

@@ -6,10 +6,10 @@ from typing import Any
 import httpx
 import pytest_asyncio
 
-from shared.auth import Authenticator
 from shared.contracts.identity import person_id
 from shared.contracts.indicator import AppointmentChanged, CalendarPublished, PersonChanged
 from shared.testing import RunningService
+from tests.indicator_svc.conftest import forget_grants
 from tests.indicator_svc.organisation.test_units_api import codes, errors, load
 
 
@@ -47,12 +47,6 @@ async def staffed(setup: httpx.AsyncClient) -> httpx.AsyncClient:
     )
     assert made.json()["created"] == 4, made.text
     return setup
-
-
-def fresh_grants(service: RunningService) -> None:
-    """Forget the grants that the authenticator remembers for a second."""
-    authenticator: Authenticator = service.app.state.authenticator
-    authenticator._actors.clear()
 
 
 async def test_people_are_added_once_and_all_or_none(service: RunningService, staffed: httpx.AsyncClient) -> None:
@@ -145,7 +139,7 @@ async def test_a_revoked_appointment_ends_at_once_and_is_not_given_again(
     for _ in range(2):
         ended = await staffed.post(f"/v1/appointments/{key}/revocations", json={"reason": "调离"})
         assert (ended.status_code, ended.json()["revoked"], ended.json()["version"]) == (201, True, 2)
-    fresh_grants(service)
+    forget_grants(service)
     assert (await liaison.get("/v1/units")).status_code == 403
     again = await appoint(staffed, appointment("PA", "unit_liaison", "A"))
     assert errors(again) == {("/appointments/0", "appointment_revoked")}
@@ -166,7 +160,7 @@ async def test_a_moved_appointment_reaches_the_new_unit(service: RunningService,
     assert (moved.json()["unit_code"], moved.headers["etag"]) == ("B", '"2"')
     stale = await staffed.patch(f"/v1/appointments/{key}", json={"unit_code": "A1"}, headers={"if-match": '"1"'})
     assert stale.status_code == 412
-    fresh_grants(service)
+    forget_grants(service)
     assert codes(await service.client(person="PA").get("/v1/units")) == ["B"]
 
 
