@@ -26,8 +26,9 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "calendars.write": frozenset({Role.PERFORMANCE_OFFICE, Role.OPERATOR}),
     # A metric is no unit's data: whoever fills in or posts facts must know what is asked.
     "metrics.read": frozenset(Role),
-    # Departments propose what is collected; the performance office keeps the catalogue.
-    "metrics.write": frozenset({Role.PERFORMANCE_OFFICE, Role.EVALUATING_DEPARTMENT, Role.OPERATOR}),
+    # What is collected is the whole bureau's, so the performance office keeps it (and the routes ask for a reach over
+    # all); an operator loads it at set-up.
+    "metrics.write": frozenset({Role.PERFORMANCE_OFFICE, Role.OPERATOR}),
     # Published cards are read by whoever evaluates, is evaluated, or oversees; the query applies the scope.
     "indicators.read": _PEOPLE,
     # Drafts are the drafting side's until publication.

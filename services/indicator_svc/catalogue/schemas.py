@@ -88,6 +88,7 @@ class UnitWord(Body):
 class MetricIn(Body):
     """What is collected: type, unit, allowed and fields exactly as the rule language declares an input."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_METRIC]})
     code: Code
     name: Text
     type: Word
@@ -147,11 +148,11 @@ class SetIn(Body):
         json_schema_extra={
             "examples": [
                 {
-                    "code": "WH2015-DISTRICT",
-                    "name": "2015年度区局绩效考评指标体系",
+                    "code": "WH2015-EXAMPLE",
+                    "name": "2015年度区局绩效考评指标体系（示例）",
                     "year": 2015,
                     "group": "kind:district_bureau",
-                    "full_marks": "1000",
+                    "full_marks": "2",
                     "outside_total": False,
                 }
             ]
