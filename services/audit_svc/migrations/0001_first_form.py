@@ -51,7 +51,11 @@ def upgrade() -> None:
     )
     op.create_index("uq_cases_number", "cases", ["unit_id", "indicator_id", "number"], unique=True)
     op.create_index(
-        "uq_cases_open", "cases", ["unit_id", "indicator_id"], unique=True, postgresql_where=sa.text("state = 'open'")
+        "uq_cases_standing",
+        "cases",
+        ["unit_id", "indicator_id"],
+        unique=True,
+        postgresql_where=sa.text("state <> 'closed'"),
     )
     op.create_table(
         "confirmed_cells",

@@ -143,7 +143,8 @@ class Measures:
     policy_version: int | None
 
 
-_NOTHING = Measures(UNASSIGNED, 0, None, False, None, None, None, Decimal(0), Decimal(0), None, None)  # noqa: FBT003
+UNJUDGED = Measures(UNASSIGNED, 0, None, False, None, None, None, Decimal(0), Decimal(0), None, None)  # noqa: FBT003
+NOTHING_LOST = replace(UNJUDGED, tier=BELOW_THRESHOLD)
 
 
 def policy_for(policies: Iterable[Policy], set_id: UUID, day: date) -> Policy | None:
@@ -163,10 +164,10 @@ def assign(policy: Policy | None, lost: Lost, history: Sequence[Judged]) -> Meas
     Source: the bureau's policy table; escalation by repeats is data too.
     """
     if policy is None:
-        return _NOTHING
+        return UNJUDGED
     alone = _tier(policy, lost, history, own_severity=None)
     reached = _tier(policy, lost, history, own_severity=alone)
-    judged_by = replace(_NOTHING, tier=BELOW_THRESHOLD, policy_code=policy.code, policy_version=policy.version)
+    judged_by = replace(UNJUDGED, tier=BELOW_THRESHOLD, policy_code=policy.code, policy_version=policy.version)
     if reached == 0:
         return judged_by
     tier = policy.tiers[len(policy.tiers) - reached]

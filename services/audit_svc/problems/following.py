@@ -13,6 +13,7 @@ from uuid import UUID
 
 from services.audit_svc.problems.domain import (
     FINISHED,
+    NOTHING_LOST,
     Lost,
     Measures,
     Policy,
@@ -23,6 +24,9 @@ from services.audit_svc.problems.domain import (
     problem_id_of,
 )
 from shared.contracts.periods import parse_period
+
+_INTERVIEW_ENDED = frozenset({"signed", "refused_to_sign", "withdrawn"})
+_INTERVIEW_HELD = frozenset({"signed", "refused_to_sign"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +77,10 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """The problems of one unit and indicator that belong together; owns tier, repeats and the interview."""
+    """The problems of one unit and indicator that belong together; owns tier, repeats and the interview.
+
+    `state`: open; lifted while nothing of it stands lost, and then taken up by the next loss; closed for good.
+    """
 
     case_id: UUID
     number: int
@@ -163,13 +170,18 @@ def follow(
     return Outcome(changed, moved, frozenset(followed))
 
 
-def close_if_done(case: Case, problems: Sequence[Problem], *, interview_pending: bool, today: date) -> Case:
-    """The case, closed when all its problems are struck off or lifted and no interview is outstanding."""
+def close_if_done(case: Case, problems: Sequence[Problem], interview: str | None, today: date) -> Case:
+    """The case, closed when all its problems are finished and no interview is outstanding.
+
+    A case of which nothing came, neither a cure nor an interview, stays lifted: otherwise it would depend on the order
+    of the events whether the next loss belongs to it.
+    """
     own = [problem for problem in problems if problem.case_id == case.case_id]
-    done = all(problem.state in FINISHED for problem in own) and not interview_pending
-    if done and case.state == "open":
-        return replace(case, state="closed", closed_on=today, version=case.version + 1)
-    return case
+    pending = interview is not None and interview not in _INTERVIEW_ENDED
+    came_to_something = any(problem.state == "struck_off" for problem in own) or interview in _INTERVIEW_HELD
+    if case.state == "closed" or pending or not came_to_something or any(p.state not in FINISHED for p in own):
+        return case
+    return replace(case, state="closed", closed_on=today, version=case.version + 1)
 
 
 def _followed(known: Problem | None, stated: Stated, moment: Moment) -> Problem:
@@ -244,12 +256,13 @@ def _judged(problems: Mapping[UUID, Problem], policies: Sequence[Policy]) -> dic
         for problem in problems.values()
         if problem.loss > 0
     ]
-    if not losses:
+    if not problems:
         return {}
     set_id = next(iter(problems.values())).set_id
     judged = judge(policies, set_id, losses)
+    lifted = {key: NOTHING_LOST for key, problem in problems.items() if problem.loss <= 0}
     # What was struck off keeps the measures it was struck off under.
-    return {key: measures for key, measures in judged.items() if problems[key].state != "struck_off"}
+    return lifted | {key: measures for key, measures in judged.items() if problems[key].state != "struck_off"}
 
 
 def _with(problem: Problem, measures: Measures) -> Problem:
@@ -272,11 +285,12 @@ def _with(problem: Problem, measures: Measures) -> Problem:
 def _cased(
     problems: dict[UUID, Problem], cases: Sequence[Case], moment: Moment
 ) -> tuple[dict[UUID, Problem], list[Case]]:
-    """Give every loss its case and let each case follow its problems."""
+    """Give every problem its case and let each case follow its problems."""
     by_id = {case.case_id: case for case in cases}
-    current = next((case for case in cases if case.state == "open"), None)
+    current = next((case for case in cases if case.state != "closed"), None)
     for key, problem in problems.items():
-        if problem.state in FINISHED or (problem.case_id and by_id[problem.case_id].state == "open"):
+        settled = problem.state in FINISHED or (problem.case_id and by_id[problem.case_id].state != "closed")
+        if problem.case_id is not None and settled:
             continue
         if current is None:
             current = _reopened(by_id.get(problem.case_id)) if problem.case_id else None
@@ -311,16 +325,26 @@ def _opened(problem: Problem, number: int, moment: Moment) -> Case:
 
 def _carried(case: Case, problems: Any) -> Case:
     """The case with the tier of its gravest standing loss, and the interview that the gravest one demands."""
-    if case.state != "open":
+    if case.state == "closed":
         return case
     own = [problem for problem in problems if problem.case_id == case.case_id and problem.state != "lifted"]
     if not own:
-        return replace(case, repeats=0, interview=False, interviewer_post=None, trigger_problem_id=None)
+        return replace(
+            case,
+            state="lifted",
+            tier=NOTHING_LOST.tier,
+            severity=0,
+            repeats=0,
+            interview=False,
+            interviewer_post=None,
+            trigger_problem_id=None,
+        )
     gravest = max(own, key=lambda one: (one.severity, parse_period(one.period).last, str(one.problem_id)))
     demanding = [problem for problem in own if problem.interview]
     trigger = max(demanding, key=lambda one: (one.severity, parse_period(one.period).last), default=None)
     return replace(
         case,
+        state="open",
         tier=gravest.tier,
         severity=gravest.severity,
         repeats=len(own),

@@ -68,10 +68,10 @@ async def save_problems(driver: asyncpg.Connection, problems: Iterable[Problem])
 
 
 async def save_cases(driver: asyncpg.Connection, cases: Iterable[Case]) -> None:
-    """Write cases. Closed ones first, so that a pair never has two open ones even for a moment."""
-    ordered = sorted(cases, key=lambda case: case.state == "open")
-    await save(driver, "cases", ["case_id"], [case for case in ordered if case.state != "open"])
-    await save(driver, "cases", ["case_id"], [case for case in ordered if case.state == "open"])
+    """Write cases. Closed ones first, so that a pair never has two standing ones even for a moment."""
+    given = list(cases)
+    await save(driver, "cases", ["case_id"], [case for case in given if case.state == "closed"])
+    await save(driver, "cases", ["case_id"], [case for case in given if case.state != "closed"])
 
 
 async def add_versions(
@@ -138,13 +138,9 @@ async def hold_problem(driver: asyncpg.Connection, problem_id: UUID) -> Problem:
     return read(Problem, await driver.fetchrow("SELECT * FROM problems WHERE problem_id = $1", problem_id))
 
 
-async def case_with_problems(driver: asyncpg.Connection, case_id: UUID) -> tuple[Case, list[Problem], bool]:
-    """A case, its problems, and whether its interview is still outstanding."""
+async def case_with_problems(driver: asyncpg.Connection, case_id: UUID) -> tuple[Case, list[Problem], str | None]:
+    """A case, its problems, and the state of its interview if it has one."""
     case = read(Case, await driver.fetchrow("SELECT * FROM cases WHERE case_id = $1", case_id))
     problems = await driver.fetch("SELECT * FROM problems WHERE case_id = $1", case_id)
-    pending = await driver.fetchval(
-        "SELECT EXISTS (SELECT 1 FROM interviews WHERE case_id = $1 "
-        "AND state NOT IN ('signed', 'refused_to_sign', 'withdrawn'))",
-        case_id,
-    )
-    return case, [read(Problem, row) for row in problems], pending
+    interview = await driver.fetchval("SELECT state FROM interviews WHERE case_id = $1", case_id)
+    return case, [read(Problem, row) for row in problems], interview

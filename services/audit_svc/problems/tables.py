@@ -100,7 +100,13 @@ def define(metadata: MetaData) -> None:
         Column("closed_on", Date),
         Column("version", Integer, nullable=False),
         Index("uq_cases_number", "unit_id", "indicator_id", "number", unique=True),
-        Index("uq_cases_open", "unit_id", "indicator_id", unique=True, postgresql_where=text("state = 'open'")),
+        Index(
+            "uq_cases_standing",
+            "unit_id",
+            "indicator_id",
+            unique=True,
+            postgresql_where=text("state <> 'closed'"),
+        ),
     )
     Table(
         "policies",
