@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from shared.auth import Actor
 from shared.contracts.roles import Role
+from shared.errors import OutsideScope
 from shared.http import Cursor, Limit, TransactionalRoute, decode_cursor, encode_cursor, json_response, permits
 
 # The auditor reads the whole trail of the bureau; the operator needs it to explain a refusal.
@@ -29,7 +30,7 @@ ORDER BY t.id LIMIT $6
 @router.get("/trail")
 async def read_trail(
     request: Request,
-    _: Annotated[Actor, permits("trail.read")],
+    actor: Annotated[Actor, permits("trail.read")],
     who: Annotated[str | None, Query(max_length=200, description="A person's id or a client's id")] = None,
     object_type: Annotated[str | None, Query(max_length=100)] = None,
     object_id: Annotated[str | None, Query(max_length=200)] = None,
@@ -37,7 +38,12 @@ async def read_trail(
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
-    """A page of the trail with each row's seal; `before` and `after` are JSON as text."""
+    """A page of the trail with each row's seal; `before` and `after` are JSON as text.
+
+    The trail holds what was done in all units, so an appointment over some of them is not enough.
+    """
+    if not actor.reach("trail.read").everything:
+        raise OutsideScope
     key = decode_cursor(cursor, 1)
     after = int(key[0]) if key and key[0].isdigit() else 0
     if since is not None and since.tzinfo is None:
