@@ -169,10 +169,12 @@ class UnitOfWork:
                 await self._transaction.commit()
             else:
                 await self._transaction.rollback()
-        except BaseException:
+        except BaseException as error:
             # Whether it was committed is unknown, and the connection is of no more use.
             await connection.invalidate()
-            raise
+            # A rollback that fails (its connection was cancelled or lost) must not hide what it was called for.
+            if commit or not isinstance(error, Exception):
+                raise
         finally:
             await connection.close()
 

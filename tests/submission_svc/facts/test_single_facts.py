@@ -15,7 +15,8 @@ URL = "/v1/facts/2015-01/M-SELF/420102"
 
 def confirmed(version: int, count: int, finding: int = 1) -> FindingConfirmed:
     return FindingConfirmed(
-        finding_id=metric_id(f"finding-{finding}"), version=version, metric_id=metric_id("M-SELF"), unit_id=unit("420103"),
+        finding_id=metric_id(f"finding-{finding}"), version=version,
+        metric_id=metric_id("M-SELF"), unit_id=unit("420103"),
         period="2015-01", count=count, confirmed_by="inspector", confirmed_at=datetime(2015, 2, 6, tzinfo=UTC),
     )  # fmt: skip
 

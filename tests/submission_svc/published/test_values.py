@@ -7,8 +7,10 @@ import pytest
 from services.submission_svc.published.domain import form_of, records_fault, value_fault
 from tests.submission_svc.bureau import METRICS, Bureau, codes, row
 
-VALUES = ("0", "-0", "5", "5.0", "10", "100", "100.0", "100.001", "-1", "+1", ".5", "5.", "1e2", "NaN", "", " ", " 5", "5 ",
-          "五", "2015-01-31", "2015-02-29", "2016-02-29", "2015-1-1", "good", "GOOD", "9" * 40, "9" * 41, "x" * 1_001)  # fmt: skip
+VALUES = (
+    "0", "-0", "5", "5.0", "10", "100", "100.0", "100.001", "-1", "+1", ".5", "5.", "1e2", "NaN", "", " ", " 5", "5 ",
+    "五", "2015-01-31", "2015-02-29", "2016-02-29", "2015-1-1", "good", "GOOD", "9" * 40, "9" * 41, "x" * 1_001,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
