@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from services.scoring_svc.engine.api import router as engine
 from services.scoring_svc.event_handlers import HANDLERS
 from services.scoring_svc.ledger.api import router as ledger
+from services.scoring_svc.ledger.period_api import router as periods
 from services.scoring_svc.permissions import PERMISSIONS
 from services.scoring_svc.ranking.api import router as ranking
 from services.scoring_svc.settings import ScoringSettings
@@ -20,7 +21,7 @@ def create_app(settings: ScoringSettings | None = None) -> FastAPI:
         settings or ScoringSettings(),  # type: ignore[call-arg]  # required settings come from the environment
         title="联动 · 计分服务 / Liandong scoring",
         permissions=PERMISSIONS,
-        routers=[engine, ledger, ranking],
+        routers=[engine, periods, ledger, ranking],
         handlers=HANDLERS,
         background=[_close_clients],
     )

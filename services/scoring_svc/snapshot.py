@@ -8,15 +8,15 @@ import msgspec
 
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.repository import IndicatorSet
-from services.scoring_svc.ledger import repository
+from services.scoring_svc.ledger import period_repository as periods
 from services.scoring_svc.ledger.domain import plain
 from services.scoring_svc.ledger.entering import digest, score_text, tell_deductions, tell_scores
-from services.scoring_svc.ledger.repository import PeriodRow
+from services.scoring_svc.ledger.period_repository import PeriodRow
 from services.scoring_svc.ranking import repository as rankings
 from services.scoring_svc.ranking.schemas import RankingOut
 from services.scoring_svc.ranking.use_cases import published_event
 from shared.contracts.registry import declarations
-from shared.contracts.scoring import CellScore, Deduction, PeriodConfirmed, PeriodFenced, PointsRegained
+from shared.contracts.scoring import CellScore, Deduction, PeriodClosed, PeriodConfirmed, PeriodFenced, PointsRegained
 from shared.db import Database, UnitOfWork
 from shared.errors import Refused
 
@@ -74,12 +74,14 @@ async def _send_period(
 ) -> None:
     driver = await uow.driver()
     set_id = indicator_set.set_id
-    state = await repository.hold_period(driver, set_id, key, alone=False)
+    state = await periods.hold_period(driver, set_id, key, alone=False)
     if "period.fenced.v1" in types and state.state == "fenced":
         uow.record(_fenced(state), to=reader)
     if state.state in {"confirmed", "closed"}:
         if "period.confirmed.v1" in types:
             uow.record(_confirmed(state), to=reader)
+        if "period.closed.v1" in types and state.state == "closed":
+            uow.record(PeriodClosed(**_step(state, "closed")), to=reader)
         if "scores.confirmed.v1" in types:
             rows = await driver.fetch(
                 "SELECT indicator_id, unit_id, entered_version, state, full_marks, score, loss FROM cells "
@@ -116,7 +118,8 @@ def _fenced(state: PeriodRow) -> PeriodFenced:
 
 
 def _confirmed(state: PeriodRow) -> PeriodConfirmed:
-    return PeriodConfirmed(**_step(state, "confirmed"), cells=state.cells or 0)
+    told = {**_step(state, "confirmed"), "version": state.version - (state.state == "closed")}
+    return PeriodConfirmed(**told, cells=state.cells or 0)
 
 
 def _step(state: PeriodRow, step: str) -> Mapping[str, Any]:

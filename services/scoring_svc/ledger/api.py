@@ -10,23 +10,18 @@ from fastapi import APIRouter, Query, Request, Response
 
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.repository import IndicatorSet
-from services.scoring_svc.ledger import reading, repository, use_cases
-from services.scoring_svc.ledger.domain import Exclusion, plain
+from services.scoring_svc.ledger import reading
+from services.scoring_svc.ledger.domain import plain
 from services.scoring_svc.ledger.entering import score_text
 from services.scoring_svc.ledger.proving import prove
 from services.scoring_svc.ledger.reading import Reader
-from services.scoring_svc.ledger.repository import PeriodRow, scored_of
+from services.scoring_svc.ledger.repository import scored_of
 from services.scoring_svc.ledger.schemas import (
     BalanceOut,
     BalanceRow,
-    ConfirmIn,
     DeductionOut,
     DeductionsOut,
     EntryOut,
-    HoldupOut,
-    HoldupsOut,
-    PeriodOut,
-    PeriodsOut,
     ProofOut,
     ScoreCardOut,
     ScoreOut,
@@ -36,9 +31,8 @@ from shared.auth import Actor
 from shared.clock import Clock
 from shared.contracts.periods import Period, parse_period, periods_of_year
 from shared.db import UnitOfWork
-from shared.errors import Detail, Malformed, NotFound, Unavailable
+from shared.errors import Detail, Malformed, NotFound
 from shared.http import Cursor, Limit, TransactionalRoute, Uow, decode_cursor, encode_cursor, etag, permits
-from shared.service_client import ServiceClient
 
 router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["ledger"])
 
@@ -72,122 +66,6 @@ async def set_named(uow: UnitOfWork, code: str) -> IndicatorSet:
     if found is None:
         raise NotFound
     return found
-
-
-# --- periods --------------------------------------------------------------------------------------------------------
-
-
-@router.get("/period-states")
-async def list_period_states(code: SetCode, _: Annotated[Actor, permits("periods.read")], uow: Uow) -> PeriodsOut:
-    """The periods of a set that were fenced, confirmed or closed, or have facts."""
-    found = await set_named(uow, code)
-    rows = await repository.period_rows(await uow.driver(), found.set_id)
-    return PeriodsOut(items=[_period_out(code, row) for row in rows])
-
-
-@router.get("/period-states/{set_code}/{period}")
-async def read_period_state(
-    set_code: str, period: str, response: Response, _: Annotated[Actor, permits("periods.read")], uow: Uow
-) -> PeriodOut:
-    """One period of a set; a period that nobody has touched is open."""
-    place = await use_cases.find_place(uow, set_code, period)
-    row = await repository.period_row(await uow.driver(), place.indicator_set.set_id, period)
-    etag(response, row.version if row else 0)
-    if row is None:
-        return PeriodOut(set_code=set_code, period=period, state="open", version=0)
-    return _period_out(set_code, row)
-
-
-@router.post("/period-states/{set_code}/{period}/fence")
-async def fence_period(
-    set_code: str,
-    period: str,
-    request: Request,
-    response: Response,
-    actor: Annotated[Actor, permits("periods.run")],
-    uow: Uow,
-) -> PeriodOut:
-    """End collecting for a set and period. Repeatable; 503 with nothing half done while submission_svc is down."""
-    place = await use_cases.find_place(uow, set_code, period)
-    now = clock_of(request).now()
-    await use_cases.demand_all_units(uow, actor, "periods.run", place.cards, now)
-    row = await use_cases.fence_period(uow, place, _submission(request), now)
-    etag(response, row.version)
-    return _period_out(set_code, row)
-
-
-@router.get("/period-states/{set_code}/{period}/holdups")
-async def list_holdups(
-    set_code: str, period: str, request: Request, actor: Annotated[Actor, permits("periods.run")], uow: Uow
-) -> HoldupsOut:
-    """What holds the confirmation of a period up: chunks not applied, cells without a result, with their codes."""
-    place = await use_cases.find_place(uow, set_code, period)
-    await use_cases.demand_all_units(uow, actor, "periods.run", place.cards, clock_of(request).now())
-    state, found = await use_cases.find_holdups(uow, place)
-    items = [HoldupOut(**use_cases.shown(holdup)) for holdup in found[: use_cases.MOST_HOLDUPS]]
-    return HoldupsOut(state=state.state if state else "open", count=len(found), items=items)
-
-
-@router.post("/period-states/{set_code}/{period}/confirm")
-async def confirm_period(
-    set_code: str,
-    period: str,
-    body: ConfirmIn,
-    request: Request,
-    response: Response,
-    actor: Annotated[Actor, permits("periods.run")],
-    uow: Uow,
-) -> PeriodOut:
-    """Confirm a fenced period: its cells enter the ledger, every loss becomes a deduction."""
-    place = await use_cases.find_place(uow, set_code, period)
-    now = clock_of(request).now()
-    await use_cases.demand_all_units(uow, actor, "periods.run", place.cards, now)
-    taken_out: dict[tuple[str, str], Exclusion] = {}
-    twice = []
-    for index, item in enumerate(body.exclusions):
-        if (item.indicator, item.unit) in taken_out:
-            twice.append(Detail(f"/exclusions/{index}", "duplicate", f"{item.indicator}/{item.unit}"))
-        taken_out[item.indicator, item.unit] = Exclusion(item.state, item.reason)
-    if twice:
-        raise Malformed(details=twice)
-    row = await use_cases.confirm_period(uow, place, taken_out, now)
-    etag(response, row.version)
-    return _period_out(set_code, row)
-
-
-@router.post("/period-states/{set_code}/{period}/close")
-async def close_period(
-    set_code: str,
-    period: str,
-    request: Request,
-    response: Response,
-    actor: Annotated[Actor, permits("periods.run")],
-    uow: Uow,
-) -> PeriodOut:
-    """Close a confirmed period: only approved corrections change it from now on."""
-    place = await use_cases.find_place(uow, set_code, period)
-    now = clock_of(request).now()
-    await use_cases.demand_all_units(uow, actor, "periods.run", place.cards, now)
-    row = await use_cases.close_period(uow, place, now)
-    etag(response, row.version)
-    return _period_out(set_code, row)
-
-
-def _submission(request: Request) -> ServiceClient:
-    state = request.app.state
-    if state.submission is None:
-        settings = state.settings
-        try:
-            state.submission = ServiceClient.of(settings, what="submission_svc", base_url=settings.submission_url)
-        except ValueError as error:
-            raise Unavailable(what="submission_svc") from error
-    client: ServiceClient = state.submission
-    return client
-
-
-def _period_out(code: str, row: PeriodRow) -> PeriodOut:
-    shown = {name: getattr(row, name) for name in PeriodOut.model_fields if name != "set_code"}
-    return PeriodOut(set_code=code, **shown)
 
 
 # --- scores ---------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import msgspec
 
+from services.scoring_svc.ledger import period_repository as periods
 from services.scoring_svc.ledger import repository
 from services.scoring_svc.ledger.domain import (
     Entry,
@@ -234,7 +235,7 @@ def tell_deductions(uow: UnitOfWork, set_id: UUID, deductions: Sequence[Deductio
 async def tell_digest(uow: UnitOfWork, set_id: UUID, period: str) -> None:
     """Send the next digest of all deductions with a loss; the caller holds the period alone."""
     driver = await uow.driver()
-    version = await repository.next_digest(driver, set_id, period)
+    version = await periods.next_digest(driver, set_id, period)
     uow.record(await digest(uow, set_id, period, version), subject=period)
 
 

@@ -14,6 +14,7 @@ from uuid import UUID
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.domain import StoredFact, counts_working_days, governing, groups_units, metrics_of
 from services.scoring_svc.engine.domain import WorkingCalendar
+from services.scoring_svc.ledger import period_repository as periods
 from services.scoring_svc.ledger import repository
 from services.scoring_svc.ledger.domain import NOTHING, Scored, Standing, excluded
 from services.scoring_svc.ledger.entering import (
@@ -26,7 +27,8 @@ from services.scoring_svc.ledger.entering import (
     tell_scores,
 )
 from services.scoring_svc.ledger.evaluation import Group, prepare, reads_peers, score_all
-from services.scoring_svc.ledger.repository import CellRow, PeriodRow
+from services.scoring_svc.ledger.period_repository import PeriodRow
+from services.scoring_svc.ledger.repository import CellRow
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period, parse_period
 from shared.contracts.submission import Amendment, FactsRecorded
@@ -128,11 +130,11 @@ async def rescore(
 async def _hold(uow: UnitOfWork, set_id: UUID, period: Period) -> PeriodRow:
     """Hold the period together with other scoring, alone once it is confirmed: the digest counts all amendments."""
     driver = await uow.driver()
-    known = await repository.period_row(driver, set_id, period.key)
+    known = await periods.period_row(driver, set_id, period.key)
     alone = known is not None and known.state == "confirmed"
-    state = await repository.hold_period(driver, set_id, period.key, alone=alone)
+    state = await periods.hold_period(driver, set_id, period.key, alone=alone)
     if state.state == "confirmed" and not alone:
-        state = await repository.hold_period(driver, set_id, period.key, alone=True)
+        state = await periods.hold_period(driver, set_id, period.key, alone=True)
     return state
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.domain import metrics_of
 from services.scoring_svc.copies.repository import IndicatorSet
+from services.scoring_svc.ledger import period_repository as periods
 from services.scoring_svc.ledger import repository
 from services.scoring_svc.ledger.domain import (
     ConfirmationHeldUp,
@@ -22,12 +23,12 @@ from services.scoring_svc.ledger.domain import (
 )
 from services.scoring_svc.ledger.entering import Occasion, cell_score, enter, tell_deductions, tell_digest, tell_scores
 from services.scoring_svc.ledger.evaluation import Group, prepare, score_all
-from services.scoring_svc.ledger.repository import PeriodRow
+from services.scoring_svc.ledger.period_repository import PeriodRow
 from services.scoring_svc.ledger.submission_client import ask_for_fence
 from shared.auth import Actor
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period, parse_period
-from shared.contracts.scoring import PeriodConfirmed, PeriodFenced
+from shared.contracts.scoring import PeriodClosed, PeriodConfirmed, PeriodFenced
 from shared.db import UnitOfWork
 from shared.directory.repository import units_on
 from shared.errors import Detail, Malformed, NotFound, OutsideScope, Refused
@@ -106,14 +107,14 @@ async def fence_period(uow: UnitOfWork, place: Place, client: ServiceClient, now
     """
     driver = await uow.driver()
     set_id, key = place.indicator_set.set_id, place.period.key
-    known = await repository.period_row(driver, set_id, key)
+    known = await periods.period_row(driver, set_id, key)
     advance(known.state if known else "open", "fence")
     fence = await ask_for_fence(client, set_id, key)
-    held = await repository.hold_period(driver, set_id, key, alone=True)
+    held = await periods.hold_period(driver, set_id, key, alone=True)
     advance(held.state, "fence")
     if held.state == "fenced" and (held.last_chunk, held.chunks) == (fence.last_chunk, fence.chunks):
         return held
-    version = await repository.fence(
+    version = await periods.fence(
         driver, set_id, key, last_chunk=fence.last_chunk, chunks=fence.chunks, at=now, by=uow.who
     )
     uow.record(
@@ -128,14 +129,14 @@ async def fence_period(uow: UnitOfWork, place: Place, client: ServiceClient, now
         ),
         subject=key,
     )
-    after = await repository.hold_period(driver, set_id, key, alone=True)
+    after = await periods.hold_period(driver, set_id, key, alone=True)
     uow.trail("fence", "period", f"{set_id}/{key}", before=_state(held), after=_state(after))
     return after
 
 
 async def find_holdups(uow: UnitOfWork, place: Place) -> tuple[PeriodRow | None, Sequence[Holdup]]:
     """What would hold a confirmation up now; changes nothing. The state is None while nobody has touched the period."""
-    state = await repository.period_row(await uow.driver(), place.indicator_set.set_id, place.period.key)
+    state = await periods.period_row(await uow.driver(), place.indicator_set.set_id, place.period.key)
     found = await _evaluate(uow, place, state, {})
     return state, found.holdups
 
@@ -152,7 +153,7 @@ async def confirm_period(
     driver = await uow.driver()
     set_id, key = place.indicator_set.set_id, place.period.key
     await copies.hold_surroundings(driver, alone=False)
-    held = await repository.hold_period(driver, set_id, key, alone=True)
+    held = await periods.hold_period(driver, set_id, key, alone=True)
     advance(held.state, "confirm")
     taken_out = await _cells_named(uow, place, exclusions)
     found = await _evaluate(uow, place, held, taken_out)
@@ -166,14 +167,14 @@ async def confirm_period(
     entered = await enter(uow, set_id, key, found.results, standing, occasion)
     await repository.put_cells(driver, key, entered.cells, confirmed=True, at=now)
     cells = len(entered.cells)
-    version = await repository.confirm(driver, set_id, key, cells=cells, at=now, by=uow.who)
+    version = await periods.confirm(driver, set_id, key, cells=cells, at=now, by=uow.who)
     uow.record(
         PeriodConfirmed(set_id=set_id, period=key, version=version, at=now, by=uow.who, cells=cells), subject=key
     )
     tell_scores(uow, set_id, key, [cell_score(row) for row in entered.cells])
     tell_deductions(uow, set_id, entered.deductions)
     await tell_digest(uow, set_id, key)
-    after = await repository.hold_period(driver, set_id, key, alone=True)
+    after = await periods.hold_period(driver, set_id, key, alone=True)
     uow.trail(
         "confirm",
         "period",
@@ -188,10 +189,11 @@ async def close_period(uow: UnitOfWork, place: Place, now: datetime) -> PeriodRo
     """Close a confirmed period: from now on only approved corrections. Raises PeriodNotConfirmed, PeriodClosed."""
     driver = await uow.driver()
     set_id, key = place.indicator_set.set_id, place.period.key
-    held = await repository.hold_period(driver, set_id, key, alone=True)
+    held = await periods.hold_period(driver, set_id, key, alone=True)
     advance(held.state, "close")
-    await repository.close(driver, set_id, key, at=now, by=uow.who)
-    after = await repository.hold_period(driver, set_id, key, alone=True)
+    version = await periods.close(driver, set_id, key, at=now, by=uow.who)
+    uow.record(PeriodClosed(set_id=set_id, period=key, version=version, at=now, by=uow.who), subject=key)
+    after = await periods.hold_period(driver, set_id, key, alone=True)
     uow.trail("close", "period", f"{set_id}/{key}", before=_state(held), after=_state(after))
     return after
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from shared.contracts.scoring import IndicatorDeducted, PeriodConfirmed, PeriodFenced, ScoresConfirmed
+from shared.contracts.scoring import IndicatorDeducted, PeriodClosed, PeriodConfirmed, PeriodFenced, ScoresConfirmed
 from tests.scoring_svc.ledger.city import (
     COL1,
     DISTRICTS,
@@ -48,6 +48,7 @@ async def test_steps_out_of_order_name_the_rule(city: City) -> None:
         assert (await city.step(verb, body={})).json()["code"] == "period_already_confirmed"
     closed = await city.step("close")
     assert closed.json()["state"] == "closed"
+    assert [event.version for event in await city.service.events(PeriodClosed)] == [4]
     assert (await city.step("close")).json()["code"] == "period_closed"
     before = await city.scores()
     await city.tell(facts(2, fact("M-ERR", "420102", "9", 2), amendment="迟到的更正"))
