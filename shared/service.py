@@ -20,6 +20,7 @@ from shared.db import Database, is_database_down
 from shared.directory.repository import Directory
 from shared.http import Edge, TransactionalRoute, install_errors, json_response
 from shared.messaging.bus import Bus, Handler
+from shared.messaging.tasks import end_all
 from shared.observability import configure_logging, log
 from shared.settings import Settings
 from shared.trail import keep_sealing
@@ -73,11 +74,7 @@ def build(
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            for task in tasks:
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            await end_all(tasks)
             await bus.stop()
             await app.state.authenticator.close()
             await database.close()
