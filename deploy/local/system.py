@@ -21,7 +21,7 @@ from deploy.local.ports import choose_ports
 from deploy.local.sentences import CannotRun
 from deploy.local.signing import AUDIENCE
 from deploy.local.supervisor import Part
-from shared.contracts.registry import declarations
+from shared.contracts.known import declarations
 
 DATABASE_OF = MappingProxyType(
     {

@@ -15,7 +15,7 @@ from services.scoring_svc.ledger.period_repository import PeriodRow
 from services.scoring_svc.ranking import repository as rankings
 from services.scoring_svc.ranking.schemas import RankingOut
 from services.scoring_svc.ranking.use_cases import published_event
-from shared.contracts.registry import declarations
+from shared.contracts.known import declarations
 from shared.contracts.scoring import CellScore, Deduction, PeriodClosed, PeriodConfirmed, PeriodFenced, PointsRegained
 from shared.db import Database, UnitOfWork
 from shared.errors import Refused

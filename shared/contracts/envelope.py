@@ -6,7 +6,8 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from shared.contracts.registry import Event, declaration_of, declarations
+from shared.contracts.known import declarations
+from shared.contracts.registry import Event, declaration_of
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

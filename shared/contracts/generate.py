@@ -14,7 +14,8 @@ from typing import Any
 
 import msgspec
 
-from shared.contracts.registry import SERVICES, Declaration, declarations
+from shared.contracts.known import declarations
+from shared.contracts.registry import SERVICES, Declaration
 
 _ROOT = Path(__file__).resolve().parents[2]
 _SCHEMAS = Path("shared/contracts/schemas")

@@ -50,10 +50,8 @@ def event(name: str, *, producer: str, readers: tuple[str, ...]) -> Callable[[_E
     return declare
 
 
-def declarations() -> Mapping[str, Declaration]:
-    """All event types by name; importing this package's producers fills it."""
-    from shared.contracts import audit, indicator, scoring, submission  # noqa: F401, PLC0415 - filled on use, no import circle
-
+def declared() -> Mapping[str, Declaration]:
+    """What has been declared so far, by name; `known.declarations` is sure to be all of it."""
     return MappingProxyType(_BY_NAME)
 
 

@@ -21,7 +21,8 @@ import asyncpg
 import msgspec
 import structlog
 
-from shared.contracts.registry import SERVICES, declarations
+from shared.contracts.known import declarations
+from shared.contracts.registry import SERVICES
 from shared.messaging import dead_letters, outbox, topology
 from shared.messaging.link import AWAY, BrokerRefused, Link
 from shared.messaging.standing import StandingConnection

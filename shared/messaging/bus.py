@@ -7,7 +7,8 @@ import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 
-from shared.contracts.registry import Event, declarations
+from shared.contracts.known import declarations
+from shared.contracts.registry import Event
 from shared.db import Database
 from shared.messaging import topology
 from shared.messaging.consumer import Consumer, Handler

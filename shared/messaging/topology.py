@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.contracts.registry import SERVICES, declarations
+from shared.contracts.known import declarations
+from shared.contracts.registry import SERVICES
 from shared.messaging.link import BrokerRefused, Link
 
 _SECOND = 1_000_000_000  # JetStream counts in nanoseconds

@@ -9,9 +9,10 @@ import pytest
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
-from shared.contracts import generate
+from shared.contracts import generate, trace
 from shared.contracts.envelope import UnknownEventType, data_of, seal, unseal
-from shared.contracts.registry import SERVICES, declarations
+from shared.contracts.known import declarations
+from shared.contracts.registry import SERVICES
 
 EXAMPLES = sorted((Path(__file__).parent / "examples").glob("*.json"))
 
@@ -80,3 +81,14 @@ def test_readers_and_producers_are_services() -> None:
     for declared in declarations().values():
         assert declared.producer in SERVICES
         assert set(declared.readers) <= set(SERVICES) - {declared.producer}
+
+
+@pytest.mark.parametrize("name", sorted(declarations()))
+def test_the_tour_of_every_event_leads_to_real_places(name: str) -> None:
+    stops = trace.tour(name)
+    assert len(stops) >= 2, "somebody records it or states it, and somebody reads it"
+    assert [stop for stop in stops if stop.line() is None] == []
+
+
+def test_the_tour_of_a_deduction_has_at_most_six_files() -> None:
+    assert len({stop.path for stop in trace.tour("indicator.deducted.v1")}) <= 6

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from deploy.local.postgres import Postgres
-from shared.contracts.registry import declarations
+from shared.contracts.known import declarations
 from shared.contracts.scoring import IndicatorDeducted
 from shared.errors import Unavailable
 from shared.messaging import outbox, topology

@@ -10,7 +10,8 @@ from sqlalchemy import insert, text, update
 from shared import service
 from shared.auth import Actor
 from shared.contracts.envelope import Envelope
-from shared.contracts.registry import Event, declarations
+from shared.contracts.known import declarations
+from shared.contracts.registry import Event
 from shared.contracts.roles import Role
 from shared.db import UnitOfWork
 from shared.errors import Refused, Stale
