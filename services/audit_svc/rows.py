@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from functools import cache
 from typing import Any, TypeVar
 
 import asyncpg
@@ -17,7 +18,7 @@ async def save(
     present = list(rows)
     if not present:
         return
-    columns = [field.name for field in fields(present[0])]
+    columns = _names(type(present[0]))  # type: ignore[arg-type]  # a class is hashable
     names = ", ".join(columns)
     changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in key)
     guard = f" WHERE known.{newer_only} < excluded.{newer_only}" if newer_only else ""
@@ -43,4 +44,9 @@ async def add(driver: asyncpg.Connection, table: str, columns: Sequence[str], ro
 
 def read(kind: type[_T], record: asyncpg.Record) -> _T:
     """A record as its dataclass; the record has exactly its columns, or more."""
-    return kind(**{field.name: record[field.name] for field in fields(kind)})  # type: ignore[arg-type]
+    return kind(**{name: record[name] for name in _names(kind)})  # type: ignore[arg-type]  # a class is hashable
+
+
+@cache
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))

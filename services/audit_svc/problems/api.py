@@ -30,6 +30,7 @@ from shared.http import (
 )
 
 router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["problems"])
+_STILL_DUE = frozenset({"open", "rectifying", "returned", "extended"})
 
 
 @router.get("/problems")
@@ -57,12 +58,12 @@ async def list_problems(
         "set": indicator_set,
         "deduction_id": deduction_id,
     }
-    driver = await uow.driver()
+    driver, today = await uow.driver(), clock_of(request).today()
     rows = await reading.problem_page(
-        driver, actor.reach("problems.read"), clock_of(request).today(), filters, decode_cursor(cursor, 2), limit
+        driver, actor.reach("problems.read"), today, filters, decode_cursor(cursor, 2), limit
     )
     days = await working_days(driver)
-    return page_response(rows, limit, ("period", "problem_id"), lambda row: _problem(row, days))
+    return page_response(rows, limit, ("period", "problem_id"), lambda row: _problem(row, days, today))
 
 
 @router.get("/problems/{problem_id}")
@@ -70,10 +71,10 @@ async def read_problem(
     request: Request, problem_id: UUID, actor: Annotated[Actor, permits("problems.read")], uow: Uow
 ) -> Response:
     """One problem with its versions, case, interview, rectification, verifications and timeline."""
-    driver = await uow.driver()
-    row = await reading.one_problem(driver, actor.reach("problems.read"), clock_of(request).today(), problem_id)
+    driver, today = await uow.driver(), clock_of(request).today()
+    row = await reading.one_problem(driver, actor.reach("problems.read"), today, problem_id)
     content = {
-        **_problem(row, await working_days(driver)),
+        **_problem(row, await working_days(driver), today),
         "clauses": row["clauses"],
         "versions": [_plain(one) for one in await reading.versions_of(driver, problem_id)],
         "interview": await reading.interview_of(driver, row["case_id"]),
@@ -138,7 +139,7 @@ async def read_case(
     days = await working_days(driver)
     content = {
         **_case(row),
-        "problems": [_problem(one, days) for one in await reading.problems_of_case(driver, today, case_id)],
+        "problems": [_problem(one, days, today) for one in await reading.problems_of_case(driver, today, case_id)],
         "interview": await reading.interview_of(driver, case_id),
         "timeline": await reading.timeline_of(driver, case_id, None),
     }
@@ -206,7 +207,8 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _problem(row: asyncpg.Record, days: WorkingDays) -> dict[str, Any]:
+def _problem(row: asyncpg.Record, days: WorkingDays, today: date) -> dict[str, Any]:
+    rectify_by = _due(row["opened_on"], row["rectify_within"], days)
     return {
         "problem_id": row["problem_id"],
         "deduction_id": row["deduction_id"],
@@ -232,7 +234,8 @@ def _problem(row: asyncpg.Record, days: WorkingDays) -> dict[str, Any]:
         "policy": row["policy_code"],
         "policy_version": row["policy_version"],
         "respond_by": _due(row["opened_on"], row["respond_within"], days),
-        "rectify_by": _due(row["opened_on"], row["rectify_within"], days),
+        "rectify_by": rectify_by,
+        "overdue": rectify_by is not None and rectify_by < today and row["state"] in _STILL_DUE,
         "case_id": row["case_id"],
         "cause": row["cause"],
         "verified_in": row["verified_in"],

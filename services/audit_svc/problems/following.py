@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from shared.contracts.periods import parse_period
 
 _INTERVIEW_ENDED = frozenset({"signed", "refused_to_sign", "withdrawn"})
 _INTERVIEW_HELD = frozenset({"signed", "refused_to_sign"})
+_period = lru_cache(1_000)(parse_period)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +158,8 @@ def follow(
             after[version.deduction_id] = _followed(known, version, moment)
             followed.add(version.deduction_id)
     for deduction_id, measures in _judged(after, policies).items():
-        after[deduction_id] = _with(after[deduction_id], measures)
+        if _measures_of(after[deduction_id]) != measures:
+            after[deduction_id] = _with(after[deduction_id], measures)
     after, cases_after = _cased(after, cases, moment)
     changed = tuple(
         replace(problem, version=problem.version + 1, updated_at=moment.now)
@@ -252,7 +255,7 @@ def _state_after(known: Problem, loss: Decimal) -> ProblemState:
 
 def _judged(problems: Mapping[UUID, Problem], policies: Sequence[Policy]) -> dict[UUID, Measures]:
     losses = [
-        Lost(problem.deduction_id, parse_period(problem.period), problem.full_marks, problem.loss)
+        Lost(problem.deduction_id, _period(problem.period), problem.full_marks, problem.loss)
         for problem in problems.values()
         if problem.loss > 0
     ]
@@ -263,6 +266,22 @@ def _judged(problems: Mapping[UUID, Problem], policies: Sequence[Policy]) -> dic
     lifted = {key: NOTHING_LOST for key, problem in problems.items() if problem.loss <= 0}
     # What was struck off keeps the measures it was struck off under.
     return lifted | {key: measures for key, measures in judged.items() if problems[key].state != "struck_off"}
+
+
+def _measures_of(problem: Problem) -> Measures:
+    return Measures(
+        problem.tier,
+        problem.severity,
+        problem.measure,
+        problem.interview,
+        problem.interviewer_post,
+        problem.respond_within,
+        problem.rectify_within,
+        problem.make_up_share,
+        problem.cured_share,
+        problem.policy_code,
+        problem.policy_version,
+    )
 
 
 def _with(problem: Problem, measures: Measures) -> Problem:
@@ -296,7 +315,8 @@ def _cased(
             current = _reopened(by_id.get(problem.case_id)) if problem.case_id else None
             current = current or _opened(problem, len(by_id) + 1, moment)
             by_id[current.case_id] = current
-        problems[key] = replace(problem, case_id=current.case_id)
+        if problem.case_id != current.case_id:
+            problems[key] = replace(problem, case_id=current.case_id)
     return problems, [_carried(case, problems.values()) for case in by_id.values()]
 
 
@@ -339,9 +359,9 @@ def _carried(case: Case, problems: Any) -> Case:
             interviewer_post=None,
             trigger_problem_id=None,
         )
-    gravest = max(own, key=lambda one: (one.severity, parse_period(one.period).last, str(one.problem_id)))
+    gravest = max(own, key=lambda one: (one.severity, _period(one.period).last, str(one.problem_id)))
     demanding = [problem for problem in own if problem.interview]
-    trigger = max(demanding, key=lambda one: (one.severity, parse_period(one.period).last), default=None)
+    trigger = max(demanding, key=lambda one: (one.severity, _period(one.period).last), default=None)
     return replace(
         case,
         state="open",
