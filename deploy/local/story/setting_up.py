@@ -52,7 +52,7 @@ async def set_up(world: World) -> None:
         await operator.post("indicator", "/v1/appointment-batches", {"appointments": list(_appointments(world))})
         for year, days in _calendars(world).items():
             await operator.put("indicator", f"/v1/calendars/{year}", {"days": days})
-        metrics = [_metric(metric) for metric in pack.metrics.values()]
+        metrics = [metric_body(metric) for metric in pack.metrics.values()]
         await operator.post("indicator", "/v1/metric-batches", {"metrics": metrics})
     await _tell_organisation(world, operator)
     with world.screen.working("waiting until every service knows its people"):
@@ -64,8 +64,8 @@ async def publish(world: World) -> None:
     office, pack = world.office, world.pack
     for one in pack.sets.values():
         with world.screen.working(f"publishing {one.name}"):
-            await office.post("indicator", "/v1/indicator-sets", _set(world, one))
-            cards = [_card(card) for card in one.indicators]
+            await office.post("indicator", "/v1/indicator-sets", set_body(world, one))
+            cards = [card_body(card) for card in one.indicators]
             await office.post("indicator", f"/v1/indicator-sets/{one.code}/card-batches", {"cards": cards})
             published = await office.post("indicator", f"/v1/indicator-sets/{one.code}/publication")
         world.claims.equal(
@@ -212,7 +212,8 @@ def _calendars(world: World) -> dict[int, list[dict[str, str]]]:
     return {year: sorted(listed, key=lambda one: one["day"]) for year, listed in sorted(days.items())}
 
 
-def _metric(metric: Metric) -> dict[str, Any]:
+def metric_body(metric: Metric) -> dict[str, Any]:
+    """A metric in the words of the request."""
     described: dict[str, Any] = {"fields": metric.allowed} if metric.type == "records" else {"allowed": metric.allowed}
     if metric.allowed is None:
         described = {}
@@ -228,7 +229,8 @@ def _metric(metric: Metric) -> dict[str, Any]:
     }
 
 
-def _set(world: World, one: IndicatorSet) -> dict[str, Any]:
+def set_body(world: World, one: IndicatorSet) -> dict[str, Any]:
+    """A set for the evaluated units of the pack in the words of the request."""
     return {
         "code": one.code,
         "name": one.name,
@@ -247,7 +249,8 @@ def _set(world: World, one: IndicatorSet) -> dict[str, Any]:
     }
 
 
-def _card(card: Indicator) -> dict[str, Any]:
+def card_body(card: Indicator) -> dict[str, Any]:
+    """A card in the words of the request."""
     return {
         "code": card.code,
         "name": card.name,
