@@ -64,6 +64,7 @@ async def _stock_client_hears(url: str, cable: Cable, sender: _Sender, cut: floa
 
 async def run(system: System, *, seconds: float) -> Verdict:
     """A silent cut of so many seconds (at most 30), then the rest."""
+    await system.nats.wipe()  # what another scenario left there is not counted
     cut = min(seconds, 30.0)
     async with Cable(system.nats.port) as cable:
         through_cable = system.nats.url.replace(f":{system.nats.port}", f":{cable.port}")

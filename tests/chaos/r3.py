@@ -77,7 +77,7 @@ async def _round(system: System, size: int, loss: str, *, blind: bool) -> tuple[
             await asyncio.sleep(1.0)
             load.stop()
             await loading
-            await settled(again, load.number, within=6 if blind else 120)
+            await settled(again, load.number, within=4 if blind else 120)
             took = time.monotonic() - began
             rows = await again.fetch("SELECT count(*) AS n, count(DISTINCT deduction_id) AS d FROM effects")
     await system.nats.wipe()

@@ -78,6 +78,7 @@ async def _cursor(dsn: str, seen: set[UUID], until: float) -> None:
 
 async def run(system: System, *, seconds: float) -> Verdict:
     """Write for so many seconds, at about 500 events a second."""
+    await system.nats.wipe()  # what another scenario left there is not counted
     dsn = await messaging_database(system.postgres, "scoring_svc")
     scoring = Station("scoring_svc", dsn, system.nats.url)
     audit = Station("audit_svc", await messaging_database(system.postgres, "audit_svc"), system.nats.url)

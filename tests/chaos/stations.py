@@ -14,7 +14,7 @@ import asyncpg
 
 from deploy.local.postgres import Postgres
 from shared.contracts.envelope import Envelope
-from shared.contracts.registry import declarations
+from shared.contracts.known import declarations
 from shared.contracts.scoring import Deduction, IndicatorDeducted
 from shared.db import Database, UnitOfWork
 from shared.messaging import tables
