@@ -174,7 +174,7 @@ async def test_a_chunk_of_200_is_quick(stage: Stage, limit: int) -> None:
     took = asyncio.get_running_loop().time() - started
     count = await stage.service.database.reads.fetchval("SELECT count(*) FROM problems")
     assert count == limit
-    assert took < 2, f"{took:.3f} s"
+    assert took < 3, f"{took:.3f} s"
 
 
 async def test_the_policy_of_the_pack_is_accepted_as_it_stands(stage: Stage) -> None:
