@@ -9,6 +9,7 @@ from services.submission_svc.sources import repository
 from services.submission_svc.sources.schemas import MetricsIn, SourceIn, SourceOut, SourcePage
 from services.submission_svc.sources.use_cases import change_metrics, register_source
 from shared.auth import Actor
+from shared.errors import OutsideScope
 from shared.http import (
     Cursor,
     IfMatch,
@@ -29,10 +30,11 @@ async def post_source(
     request: Request,
     response: Response,
     body: SourceIn,
-    actor: Annotated[Actor, permits("sources.write")],  # noqa: ARG001 - names the permission
+    actor: Annotated[Actor, permits("sources.write")],
     uow: Uow,
 ) -> SourceOut:
     """Register a source system; the same registration again is answered with 200."""
+    _demand_everywhere(actor)
     kept, new = await register_source(
         uow,
         request.app.state.clock.now(),
@@ -54,10 +56,11 @@ async def put_metrics(
     client_id: str,
     body: MetricsIn,
     expected: IfMatch,
-    actor: Annotated[Actor, permits("sources.write")],  # noqa: ARG001 - names the permission
+    actor: Annotated[Actor, permits("sources.write")],
     uow: Uow,
 ) -> SourceOut:
     """Say anew which metrics a source system may supply."""
+    _demand_everywhere(actor)
     kept = await change_metrics(uow, request.app.state.clock.now(), client_id, body.metric_codes, expected)
     etag(response, kept["version"])
     return _shown(kept)
@@ -80,6 +83,12 @@ async def list_sources(
         items=[_shown(each) for each in page],
         next=encode_cursor(page[-1]["client_id"]) if len(found) > limit else None,
     )
+
+
+def _demand_everywhere(actor: Actor) -> None:
+    """Source systems post for all units, so registering them from one unit is outside its scope."""
+    if not actor.reach("sources.write").everything:
+        raise OutsideScope
 
 
 def _shown(record: asyncpg.Record) -> SourceOut:
