@@ -3,9 +3,11 @@
 Belongs here: gathering refusals over the rows of a batch. Which rules a row must meet is its room's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Literal
+from uuid import UUID
 
 from shared.errors import Detail, Refused
 
@@ -22,6 +24,33 @@ class DuplicateRow(Refused):
 
     code = "duplicate_row"
     zh, en = "批次内重复", "Another row of this batch is the same object"
+
+
+@dataclass(frozen=True)
+class RowOutcome:
+    """What became of one row: `unchanged` if it said nothing new."""
+
+    code: str
+    id: UUID
+    version: int
+    outcome: Literal["created", "unchanged"]
+
+
+@dataclass(frozen=True)
+class BatchOutcome:
+    """What became of the rows of a batch, in their order."""
+
+    rows: Sequence[RowOutcome]
+
+    @property
+    def created(self) -> int:
+        """How many rows made something new."""
+        return sum(row.outcome == "created" for row in self.rows)
+
+    @property
+    def unchanged(self) -> int:
+        """How many rows said nothing new."""
+        return len(self.rows) - self.created
 
 
 @dataclass

@@ -1,12 +1,14 @@
 """Field types of requests: codes, names, days, points, JSON documents, each refusing what cannot be kept.
 
-Belongs here: forms of single values that more than one room takes. What a request holds stands in the rooms' schemas.
+Belongs here: forms of single values that more than one room takes, and the answer to a batch. What a request holds
+stands in the rooms' schemas.
 """
 
 import re
 import unicodedata
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import msgspec
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
@@ -23,7 +25,24 @@ class Body(BaseModel):
 class Answer(BaseModel):
     """The body of an answer or a part of it."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+class RowOut(Answer):
+    """What became of one row of a batch."""
+
+    code: str
+    id: UUID
+    version: int
+    outcome: Literal["created", "unchanged"]
+
+
+class BatchOut(Answer):
+    """What became of the rows of a batch, in their order."""
+
+    created: int
+    unchanged: int
+    rows: list[RowOut]
 
 
 def _printable(text: str) -> str:

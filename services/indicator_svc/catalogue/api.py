@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query, Request, Response
 from services.indicator_svc.catalogue import repository
 from services.indicator_svc.catalogue.repository import Sight
 from services.indicator_svc.catalogue.schemas import (
-    BatchOut,
     CardBatch,
     CardIn,
     CardOut,
@@ -24,7 +23,7 @@ from services.indicator_svc.catalogue.schemas import (
 )
 from services.indicator_svc.catalogue.scoring_client import RuleChecks
 from services.indicator_svc.catalogue.use_cases import metrics, publication, sets
-from services.indicator_svc.fields import Code, Line, Word
+from services.indicator_svc.fields import BatchOut, Code, Line, Word
 from services.indicator_svc.organisation.api import now_of
 from shared.auth import Actor
 from shared.contracts.identity import unit_id
@@ -61,7 +60,8 @@ async def add_metrics(
 ) -> BatchOut:
     """Add metrics, all or none. The catalogue of metrics is the whole bureau's."""
     _demand_everywhere(actor, "metrics.write")
-    return await metrics.add_metrics(uow, body, now_of(request))
+    made = await metrics.add_metrics(uow, [_metric(row) for row in body.metrics], now_of(request))
+    return BatchOut.model_validate(made)
 
 
 @router.get("/metrics")
@@ -105,7 +105,7 @@ async def change_metric(
     """Change a metric. What published cards read keeps its type, unit and fields."""
     _demand_everywhere(actor, "metrics.write")
     _demand_same_code(code, body.code)
-    changed = await metrics.change_metric(uow, body, version, now_of(request))
+    changed = await metrics.change_metric(uow, _metric(body), version, now_of(request))
     etag(response, changed["version"])
     return MetricOut(**changed)
 
@@ -119,7 +119,7 @@ async def add_set(
     uow: Uow,
 ) -> SetOut:
     """Make an indicator set; its cards are drafted next. The same again answers 200."""
-    made, is_new = await sets.add_set(uow, body, actor.reach("indicator_sets.write"), now_of(request))
+    made, is_new = await sets.add_set(uow, _set(body), actor.reach("indicator_sets.write"), now_of(request))
     response.status_code = 201 if is_new else 200
     response.headers["location"] = f"/v1/indicator-sets/{body.code}"
     etag(response, made["draft_version"])
@@ -162,7 +162,9 @@ async def add_cards(
     request: Request, code: Code, body: CardBatch, actor: Annotated[Actor, permits("drafts.write")], uow: Uow
 ) -> BatchOut:
     """Draft cards of a set, all or none. A department drafts the cards that it will evaluate."""
-    return await sets.add_cards(uow, code, body.cards, actor.reach("drafts.write"), now_of(request))
+    rows = [_card(one) for one in body.cards]
+    made = await sets.add_cards(uow, code, rows, actor.reach("drafts.write"), now_of(request))
+    return BatchOut.model_validate(made)
 
 
 @router.get("/indicator-sets/{code}/cards/{card_code}")
@@ -194,7 +196,7 @@ async def change_card(
 ) -> CardOut:
     """Change a drafted card; it is published with the next publication of its set."""
     _demand_same_code(card_code, body.code)
-    changed = await sets.change_card(uow, code, body, version, actor.reach("drafts.write"), now_of(request))
+    changed = await sets.change_card(uow, code, _card(body), version, actor.reach("drafts.write"), now_of(request))
     etag(response, changed["version"])
     return CardOut(**changed)
 
@@ -207,9 +209,10 @@ async def publish(
     settings = request.app.state.settings
     checks = RuleChecks(settings)
     try:
-        return await publication.publish_indicator_set(
+        done = await publication.publish_indicator_set(
             uow, code, checks, actor.reach("indicator_sets.publish"), now_of(request)
         )
+        return PublicationOut.model_validate(done)
     finally:
         await checks.close()
 
@@ -256,6 +259,22 @@ async def show_indicator(
         raise NotFound
     headers = {"etag": f'"{found["version"]}"'}
     return Response(found["answer"], headers=headers, media_type="application/json")
+
+
+def _metric(body: MetricIn) -> metrics.MetricRow:
+    said = body.model_dump(mode="json", exclude={"code"})
+    return metrics.MetricRow(body.code, {**said, "supplied_by": sorted(set(said["supplied_by"]))})
+
+
+def _set(body: SetIn) -> sets.SetRow:
+    evaluated = body.model_dump(include={"evaluated_unit_codes", "group"})
+    return sets.SetRow(evaluated_units=evaluated, **body.model_dump(exclude={"evaluated_unit_codes", "group"}))
+
+
+def _card(body: CardIn) -> sets.CardRow:
+    said = body.model_dump(mode="json", exclude_none=True)
+    # The rule is kept as given: a null inside it is for the engine to judge.
+    return sets.CardRow(body.code, body.evaluating_unit_code, {**said, "rule": body.rule})
 
 
 def _set_out(row: dict[str, Any]) -> SetOut:

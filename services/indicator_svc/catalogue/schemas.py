@@ -6,11 +6,10 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, StrictBool, StrictInt, model_validator
 
-from services.indicator_svc.fields import Answer, Body, Code, Day, Document, Line, Points, Prose, Word
+from services.indicator_svc.fields import Answer, Body, Code, Day, Document, Line, Points, Prose, RowOut, Word
 from shared.contracts.indicator import FillMode
 from shared.contracts.periods import PeriodKind
 
-Outcome = Literal["created", "unchanged"]
 _RULE: dict[str, Any] = {
     "rule_language": 1,
     "inputs": {
@@ -238,23 +237,6 @@ class CardOut(Answer):
     card: dict[str, Any]
 
 
-class Added(Answer):
-    """What became of one row of a batch."""
-
-    code: str
-    id: UUID
-    version: int
-    outcome: Outcome
-
-
-class BatchOut(Answer):
-    """What became of the rows of a batch, in their order."""
-
-    created: int
-    unchanged: int
-    rows: list[Added]
-
-
 class SetOut(Answer):
     """An indicator set: `draft_version` grows with each change of its drafts, `published_version` with publications."""
 
@@ -288,4 +270,4 @@ class PublicationOut(Answer):
     version: int
     cards: int
     cards_hash: str
-    published: list[Added]
+    published: list[RowOut]

@@ -7,14 +7,13 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime
 
-from services.indicator_svc.fields import Code, Day
+from services.indicator_svc.fields import BatchOut, Code, Day
 from services.indicator_svc.organisation import reading, repository
 from services.indicator_svc.organisation.schemas import (
     AppointmentBatch,
     AppointmentOut,
     AppointmentPage,
     AppointmentPatch,
-    BatchOut,
     CalendarIn,
     CalendarOut,
     PersonBatch,
@@ -62,7 +61,9 @@ async def create_units(
     request: Request, body: UnitBatch, actor: Annotated[Actor, permits("units.write")], uow: Uow
 ) -> BatchOut:
     """Create units, all or none."""
-    return await units.create_units(uow, body, actor.reach("units.write"), now_of(request))
+    rows = [units.UnitRow(**row.model_dump()) for row in body.units]
+    made = await units.create_units(uow, rows, actor.reach("units.write"), now_of(request))
+    return BatchOut.model_validate(made)
 
 
 @router.get("/units")
@@ -155,7 +156,8 @@ async def add_people(
     request: Request, body: PersonBatch, actor: Annotated[Actor, permits("people.write")], uow: Uow
 ) -> BatchOut:
     """Add people, all or none."""
-    return await staff.add_people(uow, body, actor.reach("people.write"), now_of(request))
+    rows = [staff.PersonRow(**row.model_dump()) for row in body.people]
+    return BatchOut.model_validate(await staff.add_people(uow, rows, actor.reach("people.write"), now_of(request)))
 
 
 @router.get("/people")
@@ -190,7 +192,9 @@ async def appoint(
     request: Request, body: AppointmentBatch, actor: Annotated[Actor, permits("appointments.write")], uow: Uow
 ) -> BatchOut:
     """Make appointments, all or none. A unit has exactly one liaison at a time."""
-    return await staff.appoint(uow, body, actor, actor.reach("appointments.write"), now_of(request))
+    rows = [staff.AppointmentRow(**row.model_dump()) for row in body.appointments]
+    made = await staff.appoint(uow, rows, actor, actor.reach("appointments.write"), now_of(request))
+    return BatchOut.model_validate(made)
 
 
 @router.get("/appointments")

@@ -10,17 +10,16 @@ from services.indicator_svc.fields import Answer, Body, Code, Day, Line, Word
 from shared.contracts.indicator import UnitKind
 from shared.contracts.roles import Role, Scope
 
-Outcome = Literal["created", "unchanged"]
 _MOST_ROWS = 30_000
 
 
 class UnitIn(Body):
-    """A unit from a day on; `groups` are its peer groups by dimension."""
+    """A unit from a day on, the root without a parent; `groups` are its peer groups by dimension."""
 
     code: Code
     name: Line
     kind: UnitKind
-    parent_code: Code | None
+    parent_code: Code | None = None
     groups: Annotated[dict[Word, Line], Field(default_factory=dict)]
     effective_from: Day
 
@@ -37,7 +36,6 @@ class UnitBatch(Body):
                             "code": "420100",
                             "name": "武汉市地方税务局",
                             "kind": "city_bureau",
-                            "parent_code": None,
                             "effective_from": "2015-01-01",
                         },
                         {
@@ -73,23 +71,6 @@ class UnitPatch(Body):
         if not given or any(getattr(self, name) is None for name in given):
             raise ValueError("give at least one of name, parent_code, groups, and none of them as null")
         return self
-
-
-class Imported(Answer):
-    """What became of one row of a batch."""
-
-    code: str
-    id: UUID
-    version: int
-    outcome: Outcome
-
-
-class BatchOut(Answer):
-    """What became of the rows of a batch, in their order."""
-
-    created: int
-    unchanged: int
-    rows: list[Imported]
 
 
 class UnitOut(Answer):

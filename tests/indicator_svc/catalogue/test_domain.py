@@ -98,6 +98,8 @@ def test_no_json_breaks_the_check(kind: str, unit: Any, allowed: Any, fields: An
     found = faults_of({"type": kind, "unit": unit, "allowed": allowed, "fields": fields})
     assert all(fault.pointer.startswith("/") and fault.code.isupper() for fault in found)
     assert isinstance(mismatch(metric("records", fields=FIELDS), {"type": kind, "allowed": allowed}), str)
+    declared = {"type": kind, "unit": unit, "allowed": allowed, "fields": fields}
+    assert isinstance(mismatch(declared, metric(kind, unit=unit, allowed=CHOICES, fields=FIELDS)), str)
 
 
 @pytest.mark.parametrize(

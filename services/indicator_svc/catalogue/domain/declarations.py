@@ -42,7 +42,7 @@ def _field_faults(fields: Any) -> Iterator[Detail]:
         at = f"/fields/{name}"
         if not _NAME.match(name) or not isinstance(field, dict):
             yield Detail(at, "SHAPE", "a field is named in small letters and is an object")
-        elif field.get("type") not in _FIELD_TYPES:
+        elif str(field.get("type")) not in _FIELD_TYPES:
             yield Detail(f"{at}/type", "SHAPE", f"a field's type is one of {', '.join(sorted(_FIELD_TYPES))}")
         else:
             yield from _unit_faults(field, field["type"], at)
@@ -118,9 +118,13 @@ def mismatch(declared: Mapping[str, Any], metric: Mapping[str, Any]) -> str:
     if metric["type"] == "category":
         unknown = _ids(metric.get("allowed")) - _ids(declared.get("allowed"))
         return f"the rule does not know {', '.join(sorted(unknown))}" if unknown else ""
-    if metric["type"] != "records":
-        return ""
-    own, theirs = declared.get("fields") or {}, metric.get("fields") or {}
+    return _fields_mismatch(declared, metric) if metric["type"] == "records" else ""
+
+
+def _fields_mismatch(declared: Mapping[str, Any], metric: Mapping[str, Any]) -> str:
+    own, theirs = declared.get("fields"), metric.get("fields") or {}
+    if not isinstance(own, dict) or not all(isinstance(one, dict) for one in own.values()):
+        return "the input declares no fields"
     if set(own) != set(theirs):
         return f"the fields differ: {', '.join(sorted(set(own) ^ set(theirs)))}"
     reasons = ((name, mismatch(own[name], theirs[name])) for name in sorted(own))
@@ -128,6 +132,5 @@ def mismatch(declared: Mapping[str, Any], metric: Mapping[str, Any]) -> str:
 
 
 def _ids(choices: Any) -> set[str]:
-    return (
-        {one["id"] for one in choices if isinstance(one, dict) and isinstance(one.get("id"), str)} if choices else set()
-    )
+    proper = choices if isinstance(choices, list) else []
+    return {one["id"] for one in proper if isinstance(one, dict) and isinstance(one.get("id"), str)}

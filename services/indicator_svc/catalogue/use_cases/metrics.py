@@ -1,14 +1,15 @@
 """The verbs of metrics: add and change what is collected."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.indicator_svc.batches import DuplicateRow, Refusals
+from services.indicator_svc.batches import BatchOutcome, DuplicateRow, Refusals, RowOutcome
 from services.indicator_svc.catalogue import repository
 from services.indicator_svc.catalogue.domain import declarations
 from services.indicator_svc.catalogue.domain.sets import MetricExists, MetricInUse
-from services.indicator_svc.catalogue.schemas import Added, BatchOut, MetricBatch, MetricIn
 from shared.contracts.identity import metric_id
 from shared.contracts.indicator import MetricChanged
 from shared.db import UnitOfWork
@@ -17,27 +18,34 @@ from shared.errors import Detail, Malformed, NotFound, Stale
 _TYPED = ("type", "unit", "fields")
 
 
-async def add_metrics(uow: UnitOfWork, batch: MetricBatch, now: datetime) -> BatchOut:
+@dataclass(frozen=True)
+class MetricRow:
+    """A metric: its code, and its declaration (name, type, unit, allowed, fields, supplied_by) as it is kept."""
+
+    code: str
+    declaration: dict[str, Any]
+
+
+async def add_metrics(uow: UnitOfWork, given_rows: Sequence[MetricRow], now: datetime) -> BatchOutcome:
     """Add metrics, all or none; rows that say nothing new are unchanged. Raises Malformed or RowsRefused."""
-    given = [_declaration(row) for row in batch.metrics]
     faults = [
         Detail(f"/metrics/{index}{fault.pointer}", fault.code, fault.text)
-        for index, declaration in enumerate(given)
-        for fault in declarations.faults_of(declaration)
+        for index, row in enumerate(given_rows)
+        for fault in declarations.faults_of(row.declaration)
     ]
     if faults:
         raise Malformed(details=faults)
     driver = await uow.driver()
     await repository.lock_metrics(driver)
-    known = await repository.metrics(driver, [row.code for row in batch.metrics])
+    known = await repository.metrics(driver, [row.code for row in given_rows])
     fresh: dict[str, dict[str, Any]] = {}
     refusals = Refusals("/metrics")
-    for index, (row, declaration) in enumerate(zip(batch.metrics, given, strict=True)):
+    for index, row in enumerate(given_rows):
         if row.code in fresh:
             refusals.add(index, DuplicateRow(), "code")
         elif row.code not in known:
-            fresh[row.code] = declaration
-        elif _said(known[row.code]) != declaration:
+            fresh[row.code] = row.declaration
+        elif _said(known[row.code]) != row.declaration:
             refusals.add(index, MetricExists(metric=row.code), "code")
     refusals.demand_none()
     await repository.save_metrics(driver, [(metric_id(code), code, 1, now, said) for code, said in fresh.items()])
@@ -46,23 +54,23 @@ async def add_metrics(uow: UnitOfWork, batch: MetricBatch, now: datetime) -> Bat
         uow.record(changed, subject=code)
         uow.trail("add", "metric", changed.metric_id, after=changed)
     rows = [
-        Added(
+        RowOutcome(
             code=row.code,
             id=metric_id(row.code),
             version=1 if row.code in fresh else known[row.code]["version"],
             outcome="created" if row.code in fresh else "unchanged",
         )
-        for row in batch.metrics
+        for row in given_rows
     ]
-    return BatchOut(created=len(fresh), unchanged=len(rows) - len(fresh), rows=rows)
+    return BatchOutcome(rows)
 
 
-async def change_metric(uow: UnitOfWork, row: MetricIn, version: int, now: datetime) -> dict[str, Any]:
+async def change_metric(uow: UnitOfWork, row: MetricRow, version: int, now: datetime) -> dict[str, Any]:
     """Change a metric; the same content again changes nothing. Returns the metric with its version.
 
     Raises Malformed, NotFound, Stale, and MetricInUse where a published card depends on what would change.
     """
-    declaration = _declaration(row)
+    declaration = row.declaration
     if faults := declarations.faults_of(declaration):
         raise Malformed(details=faults)
     driver = await uow.driver()
@@ -98,11 +106,6 @@ def metric_changed(key: UUID, code: str, version: int, said: dict[str, Any]) -> 
         fields=said["fields"],
         supplied_by=said["supplied_by"],
     )
-
-
-def _declaration(row: MetricIn) -> dict[str, Any]:
-    said = row.model_dump(mode="json", exclude={"code"})
-    return {**said, "supplied_by": sorted(set(said["supplied_by"]))}
 
 
 def _said(known: dict[str, Any]) -> dict[str, Any]:

@@ -13,11 +13,11 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from services.indicator_svc.batches import RowOutcome
 from services.indicator_svc.catalogue import repository
 from services.indicator_svc.catalogue.domain import sets as domain
 from services.indicator_svc.catalogue.domain.sets import DraftMoved, NotPublishable
 from services.indicator_svc.catalogue.repository import CardVersion
-from services.indicator_svc.catalogue.schemas import Added, PublicationOut
 from services.indicator_svc.catalogue.scoring_client import RuleChecks
 from services.indicator_svc.catalogue.use_cases.sets import standing_day
 from shared.auth import Reach
@@ -38,9 +38,20 @@ class _Checked:
     cards: Mapping[UUID, int]
 
 
+@dataclass(frozen=True)
+class Publication:
+    """What a publication did: the set's version now, how many cards it has, and which got a new version."""
+
+    set_id: UUID
+    version: int
+    cards: int
+    cards_hash: str
+    published: Sequence[RowOutcome]
+
+
 async def publish_indicator_set(
     uow: UnitOfWork, code: str, checks: RuleChecks, reach: Reach, now: datetime
-) -> PublicationOut:
+) -> Publication:
     """Publish every drafted card that says something new. Publishing what is already published changes nothing.
 
     Raises NotFound, OutsideScope, NotPublishable with every finding, Unavailable if the rules cannot be checked,
@@ -55,7 +66,7 @@ async def publish_indicator_set(
     hashed = domain.cards_hash(checked.cards.items())
     if not checked.fresh:
         version = owner["published_version"]
-        return PublicationOut(
+        return Publication(
             set_id=owner["set_id"], version=version, cards=len(checked.cards), cards_hash=hashed, published=[]
         )
     version = owner["published_version"] + 1
@@ -68,10 +79,10 @@ async def publish_indicator_set(
     uow.record(event, subject=code)
     uow.trail("publish", "indicator_set", owner["set_id"], after=event)
     published = [
-        Added(code=card.code, id=card.indicator_id, version=card.version, outcome="created")
+        RowOutcome(code=card.code, id=card.indicator_id, version=card.version, outcome="created")
         for card, _ in checked.fresh
     ]
-    return PublicationOut(
+    return Publication(
         set_id=owner["set_id"], version=version, cards=len(checked.cards), cards_hash=hashed, published=published
     )
 

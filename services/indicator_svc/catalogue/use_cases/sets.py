@@ -1,16 +1,16 @@
 """The verbs of indicator sets and drafted cards. Publishing them stands in publication.py, metrics in metrics.py."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from services.indicator_svc.batches import DuplicateRow, Refusals
+from services.indicator_svc.batches import BatchOutcome, DuplicateRow, Refusals, RowOutcome
 from services.indicator_svc.catalogue import repository
 from services.indicator_svc.catalogue.domain.sets import CardExists, SetExists
-from services.indicator_svc.catalogue.schemas import Added, BatchOut, CardIn, SetIn
 from shared.auth import Reach
 from shared.contracts.identity import indicator_id, set_id, unit_id
 from shared.db import UnitOfWork
@@ -26,18 +26,36 @@ class EvaluatingUnitUnknown(Refused):
     zh, en = "单位 {unit} 不存在", "There is no unit {unit}"
 
 
-async def add_set(uow: UnitOfWork, body: SetIn, reach: Reach, now: datetime) -> tuple[dict[str, Any], bool]:
+@dataclass(frozen=True)
+class SetRow:
+    """A set to be made; `evaluated_units` has `evaluated_unit_codes` or `group`, the other is None."""
+
+    code: str
+    name: str
+    year: int
+    evaluated_units: Mapping[str, Any]
+    full_marks: str
+    outside_total: bool
+    levels: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class CardRow:
+    """A card to be drafted: `content` is everything it says, as it is kept."""
+
+    code: str
+    evaluating_unit_code: str
+    content: dict[str, Any]
+
+
+async def add_set(uow: UnitOfWork, body: SetRow, reach: Reach, now: datetime) -> tuple[dict[str, Any], bool]:
     """Make an indicator set; the same again changes nothing. Returns the set and whether it is new.
 
     A set for a group of units may evaluate any unit of the bureau, so it needs a reach over all.
     Raises SetExists, OutsideScope, EvaluatingUnitUnknown.
     """
     driver = await uow.driver()
-    row = {
-        "set_id": set_id(body.code),
-        "evaluated_units": body.model_dump(include={"evaluated_unit_codes", "group"}),
-        **body.model_dump(exclude={"evaluated_unit_codes", "group"}),
-    }
+    row = {"set_id": set_id(body.code), **asdict(body)}
     await _demand_set_within(driver, body, reach, standing_day(body.year, now.date()))
     if await repository.add_set(driver, row):
         uow.trail("create", "indicator_set", row["set_id"], after=row)
@@ -48,13 +66,14 @@ async def add_set(uow: UnitOfWork, body: SetIn, reach: Reach, now: datetime) -> 
     return {**known, **await repository.counts_of(driver, known["set_id"])}, False
 
 
-async def _demand_set_within(driver: asyncpg.Connection, body: SetIn, reach: Reach, day: date) -> None:
+async def _demand_set_within(driver: asyncpg.Connection, body: SetRow, reach: Reach, day: date) -> None:
     if reach.everything:
         return
-    if body.evaluated_unit_codes is None:
+    codes = body.evaluated_units["evaluated_unit_codes"]
+    if codes is None:
         raise OutsideScope
-    units = await repository.units_of(driver, day, codes=body.evaluated_unit_codes)
-    for code in body.evaluated_unit_codes:
+    units = await repository.units_of(driver, day, codes=codes)
+    for code in codes:
         if code not in units:
             raise EvaluatingUnitUnknown(unit=code)
         reach.demand(*units[code])
@@ -65,7 +84,9 @@ def standing_day(year: int, today: date) -> date:
     return max(today, date(year, 1, 1))
 
 
-async def add_cards(uow: UnitOfWork, set_code: str, cards: Sequence[CardIn], reach: Reach, now: datetime) -> BatchOut:
+async def add_cards(
+    uow: UnitOfWork, set_code: str, cards: Sequence[CardRow], reach: Reach, now: datetime
+) -> BatchOutcome:
     """Add drafts to a set, all or none; rows that say nothing new are unchanged. Raises NotFound or RowsRefused."""
     driver = await uow.driver()
     owner = await repository.indicator_set(driver, set_code, lock=True)
@@ -93,7 +114,7 @@ async def add_cards(uow: UnitOfWork, set_code: str, cards: Sequence[CardIn], rea
     for key, _, __, content in rows:
         uow.trail("draft", "indicator", key, after=content)
     added = [
-        Added(
+        RowOutcome(
             code=card.code,
             id=indicator_id(set_code, card.code),
             version=known[card.code]["version"] if card.code in known else 1,
@@ -101,7 +122,7 @@ async def add_cards(uow: UnitOfWork, set_code: str, cards: Sequence[CardIn], rea
         )
         for card in cards
     ]
-    return BatchOut(created=len(rows), unchanged=len(added) - len(rows), rows=added)
+    return BatchOutcome(added)
 
 
 async def draft(driver: asyncpg.Connection, set_code: str, code: str, reach: Reach, today: date) -> dict[str, Any]:
@@ -116,7 +137,7 @@ async def draft(driver: asyncpg.Connection, set_code: str, code: str, reach: Rea
 
 
 async def change_card(
-    uow: UnitOfWork, set_code: str, card: CardIn, version: int, reach: Reach, now: datetime
+    uow: UnitOfWork, set_code: str, card: CardRow, version: int, reach: Reach, now: datetime
 ) -> dict[str, Any]:
     """Change a draft; the same content again changes nothing. Readers see it after the next publication.
 
@@ -141,10 +162,8 @@ async def change_card(
     return _draft_out(key, version + 1, published, content)
 
 
-def _content(card: CardIn) -> dict[str, Any]:
-    said = card.model_dump(mode="json", exclude_none=True)
-    # The rule is kept as given: a null inside it is for the engine to judge.
-    return {**said, "rule": card.rule, "evaluating_unit_id": str(unit_id(card.evaluating_unit_code))}
+def _content(card: CardRow) -> dict[str, Any]:
+    return {**card.content, "evaluating_unit_id": str(unit_id(card.evaluating_unit_code))}
 
 
 def _draft_out(key: UUID, version: int, published: int, content: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,7 +171,7 @@ def _draft_out(key: UUID, version: int, published: int, content: Mapping[str, An
     return {"indicator_id": key, "version": version, "published_version": published, "card": card}
 
 
-def _demand_evaluating_unit(card: CardIn, units: Mapping[str, tuple[UUID, str]], reach: Reach) -> None:
+def _demand_evaluating_unit(card: CardRow, units: Mapping[str, tuple[UUID, str]], reach: Reach) -> None:
     if card.evaluating_unit_code not in units:
         raise EvaluatingUnitUnknown(unit=card.evaluating_unit_code)
     reach.demand(*units[card.evaluating_unit_code])

@@ -1,19 +1,18 @@
 """The verbs of people, appointments and the working-day calendar."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from services.indicator_svc.batches import DuplicateRow, Refusals
+from services.indicator_svc.batches import BatchOutcome, DuplicateRow, Refusals, RowOutcome
 from services.indicator_svc.organisation import repository
 from services.indicator_svc.organisation.domain import terms
 from services.indicator_svc.organisation.domain.terms import Term
 from services.indicator_svc.organisation.domain.units import Timeline
-from services.indicator_svc.organisation.schemas import AppointmentBatch, AppointmentIn, BatchOut, Imported, PersonBatch
 from shared.auth import Actor, Reach
 from shared.contracts.identity import person_id, unit_id
 from shared.contracts.indicator import CalendarDay, CalendarPublished, PersonChanged
@@ -43,16 +42,39 @@ class PersonDiffers(Refused):
     zh, en = "工号 {person} 已存在且内容不同", "The staff number {person} exists with other content"
 
 
-async def add_people(uow: UnitOfWork, batch: PersonBatch, reach: Reach, now: datetime) -> BatchOut:
+@dataclass(frozen=True)
+class PersonRow:
+    """A person to be added."""
+
+    code: str
+    name: str
+    unit_code: str
+    post: str
+
+
+@dataclass(frozen=True)
+class AppointmentRow:
+    """An appointment to be made; exactly one of `person_code` and `client_id` is given."""
+
+    person_code: str | None
+    client_id: str | None
+    role: Role
+    unit_code: str
+    scope: Scope
+    effective_from: date
+    effective_to: date | None
+
+
+async def add_people(uow: UnitOfWork, given: Sequence[PersonRow], reach: Reach, now: datetime) -> BatchOutcome:
     """Add people, all or none; rows that say nothing new are unchanged. Raises RowsRefused."""
     at = await repository.recording_moment(uow, now)
     driver = await uow.driver()
-    ids = [person_id(row.code) for row in batch.people]
-    units = await repository.timelines(driver, {unit_id(row.unit_code) for row in batch.people})
+    ids = [person_id(row.code) for row in given]
+    units = await repository.timelines(driver, {unit_id(row.unit_code) for row in given})
     known = await repository.people(driver, ids)
     refusals = Refusals("/people")
     fresh: dict[UUID, PersonChanged] = {}
-    for index, (key, row) in enumerate(zip(ids, batch.people, strict=True)):
+    for index, (key, row) in enumerate(zip(ids, given, strict=True)):
         unit = unit_id(row.unit_code)
         person = PersonChanged(person_id=key, version=1, code=row.code, name=row.name, unit_id=unit, post=row.post)
         if key in fresh:
@@ -70,32 +92,32 @@ async def add_people(uow: UnitOfWork, batch: PersonBatch, reach: Reach, now: dat
     for person in fresh.values():
         uow.trail("add", "person", person.person_id, after=person)
     rows = [
-        Imported(
+        RowOutcome(
             code=row.code,
             id=key,
             version=known[key].version if key in known else 1,
             outcome="unchanged" if key in known else "created",
         )
-        for key, row in zip(ids, batch.people, strict=True)
+        for key, row in zip(ids, given, strict=True)
     ]
-    return BatchOut(created=len(fresh), unchanged=len(rows) - len(fresh), rows=rows)
+    return BatchOutcome(rows)
 
 
-async def appoint(uow: UnitOfWork, batch: AppointmentBatch, actor: Actor, reach: Reach, now: datetime) -> BatchOut:
+async def appoint(
+    uow: UnitOfWork, given_rows: Sequence[AppointmentRow], actor: Actor, reach: Reach, now: datetime
+) -> BatchOutcome:
     """Make appointments, all or none; rows that say nothing new are unchanged. Raises RowsRefused."""
     at = await repository.recording_moment(uow, now)
     driver = await uow.driver()
-    given = [_term(row, at) for row in batch.appointments]
+    given = [_term(row, at) for row in given_rows]
     units = await repository.timelines(driver, {term.unit_id for term in given})
-    people = await repository.people(
-        driver, [person_id(row.person_code) for row in batch.appointments if row.person_code]
-    )
+    people = await repository.people(driver, [person_id(row.person_code) for row in given_rows if row.person_code])
     known = await repository.terms(
         driver, ids=[term.appointment_id for term in given], liaisons_of={term.unit_id for term in given}
     )
     refusals = Refusals("/appointments")
     fresh: dict[UUID, Term] = {}
-    for index, (row, term) in enumerate(zip(batch.appointments, given, strict=True)):
+    for index, (row, term) in enumerate(zip(given_rows, given, strict=True)):
         if row.person_code and person_id(row.person_code) not in people:
             refusals.add(index, PersonUnknown(person=row.person_code), "person_code")
             continue
@@ -110,18 +132,18 @@ async def appoint(uow: UnitOfWork, batch: AppointmentBatch, actor: Actor, reach:
     for term in fresh.values():
         uow.trail("appoint", "appointment", term.appointment_id, after=repository.appointment_changed(term))
     rows = [
-        Imported(
+        RowOutcome(
             code=row.person_code or str(row.client_id),
             id=term.appointment_id,
             version=known[term.appointment_id].version if term.appointment_id in known else 1,
             outcome="created" if term.appointment_id in fresh else "unchanged",
         )
-        for row, term in zip(batch.appointments, given, strict=True)
+        for row, term in zip(given_rows, given, strict=True)
     ]
-    return BatchOut(created=len(fresh), unchanged=len(rows) - len(fresh), rows=rows)
+    return BatchOutcome(rows)
 
 
-def _term(row: AppointmentIn, at: datetime) -> Term:
+def _term(row: AppointmentRow, at: datetime) -> Term:
     subject = str(person_id(row.person_code)) if row.person_code else str(row.client_id)
     key = terms.appointment_id(subject, row.role, row.unit_code, row.effective_from)
     unit = unit_id(row.unit_code)

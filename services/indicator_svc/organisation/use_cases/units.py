@@ -1,30 +1,43 @@
 """The verbs of the tree: create units, change a unit from a day on, read the tree as of a day as known at a moment."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from services.indicator_svc.batches import DuplicateRow, Refusals
+from services.indicator_svc.batches import BatchOutcome, DuplicateRow, Refusals, RowOutcome
 from services.indicator_svc.organisation import reading, repository
 from services.indicator_svc.organisation.domain import units as domain
 from services.indicator_svc.organisation.domain.units import ParentUnknown, Timeline, UnitCodeTaken
-from services.indicator_svc.organisation.schemas import BatchOut, Imported, UnitBatch, UnitIn
 from shared.auth import Reach
 from shared.contracts.identity import unit_id
+from shared.contracts.indicator import UnitKind
 from shared.db import UnitOfWork
 from shared.errors import Detail, Malformed, NotFound, OutsideScope, Refused, Stale
 
 
-async def create_units(uow: UnitOfWork, batch: UnitBatch, reach: Reach, now: datetime) -> BatchOut:
+@dataclass(frozen=True)
+class UnitRow:
+    """A unit to be created from a day on."""
+
+    code: str
+    name: str
+    kind: UnitKind
+    parent_code: str | None
+    groups: Mapping[str, str]
+    effective_from: date
+
+
+async def create_units(uow: UnitOfWork, given_rows: Sequence[UnitRow], reach: Reach, now: datetime) -> BatchOutcome:
     """Create the units of a batch, all or none; rows that say nothing new are unchanged. Raises RowsRefused."""
     at = await repository.recording_moment(uow, now)
     driver = await uow.driver()
     given: dict[UUID, tuple[int, Timeline]] = {}
     refusals = Refusals("/units")
-    for index, row in enumerate(batch.units):
+    for index, row in enumerate(given_rows):
         timeline = _new_timeline(row, at)
         if timeline.unit_id in given:
             refusals.add(index, DuplicateRow(), "code")
@@ -52,18 +65,18 @@ async def create_units(uow: UnitOfWork, batch: UnitBatch, reach: Reach, now: dat
     for timeline in created:
         uow.trail("create", "unit", timeline.unit_id, after=repository.unit_changed(timeline))
     rows = [
-        Imported(
+        RowOutcome(
             code=row.code,
             id=unit_id(row.code),
             version=known[unit_id(row.code)].version if unit_id(row.code) in known else 1,
             outcome="unchanged" if unit_id(row.code) in known else "created",
         )
-        for row in batch.units
+        for row in given_rows
     ]
-    return BatchOut(created=len(created), unchanged=len(rows) - len(created), rows=rows)
+    return BatchOutcome(rows)
 
 
-def _new_timeline(row: UnitIn, at: datetime) -> Timeline:
+def _new_timeline(row: UnitRow, at: datetime) -> Timeline:
     return domain.new_unit(
         unit_id(row.code),
         row.code,
