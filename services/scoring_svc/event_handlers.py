@@ -1,4 +1,7 @@
-"""What scoring_svc does with the events it reads; each handler calls one verb. Applied by version, in any order."""
+"""What scoring_svc does with the events it reads; each handler calls one verb. Applied by version, in any order.
+
+Handlers get no request, so the business clock of the process is told once at the start by `keep_time_by`.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -6,6 +9,7 @@ from typing import Any
 from services.scoring_svc.bonus.use_cases import award_makeup
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.ledger.rescoring import apply_card, apply_facts, apply_surroundings
+from shared.clock import Clock
 from shared.contracts.audit import MakeupVerified
 from shared.contracts.envelope import Envelope
 from shared.contracts.indicator import (
@@ -21,18 +25,29 @@ from shared.db import UnitOfWork
 from shared.directory.apply import DIRECTORY_HANDLERS, apply_calendar, apply_unit
 
 
-async def on_unit(uow: UnitOfWork, event: UnitChanged, envelope: Envelope) -> None:
+class _BusinessTime:
+    """The one clock of this process; real time until the composition root says otherwise."""
+
+    clock = Clock()
+
+
+def keep_time_by(clock: Clock) -> None:
+    """Let handlers read this business clock: what they enter into the ledger is dated by it."""
+    _BusinessTime.clock = clock
+
+
+async def on_unit(uow: UnitOfWork, event: UnitChanged, _: Envelope) -> None:
     """A unit changed: the cells that depend on its groups are scored again."""
     await copies.hold_surroundings(await uow.driver(), alone=True)
     await apply_unit(uow, event)
-    await apply_surroundings(uow, envelope.time, calendar=False, unit=event.unit_id)
+    await apply_surroundings(uow, _BusinessTime.clock.now(), calendar=False, unit=event.unit_id)
 
 
-async def on_calendar(uow: UnitOfWork, event: CalendarPublished, envelope: Envelope) -> None:
+async def on_calendar(uow: UnitOfWork, event: CalendarPublished, _: Envelope) -> None:
     """The calendar of a year came: the cells that count working days are scored again."""
     await copies.hold_surroundings(await uow.driver(), alone=True)
     await apply_calendar(uow, event)
-    await apply_surroundings(uow, envelope.time, calendar=True)
+    await apply_surroundings(uow, _BusinessTime.clock.now(), calendar=True)
 
 
 async def on_metric(uow: UnitOfWork, event: MetricChanged, _: Envelope) -> None:
@@ -45,19 +60,19 @@ async def on_set(uow: UnitOfWork, event: IndicatorSetPublished, _: Envelope) -> 
     await copies.keep_set(await uow.driver(), event)
 
 
-async def on_card(uow: UnitOfWork, event: IndicatorPublished, envelope: Envelope) -> None:
+async def on_card(uow: UnitOfWork, event: IndicatorPublished, _: Envelope) -> None:
     """Keep the card; facts that came before it are scored now."""
-    await apply_card(uow, event, envelope.time)
+    await apply_card(uow, event, _BusinessTime.clock.now())
 
 
-async def on_facts(uow: UnitOfWork, event: FactsRecorded, envelope: Envelope) -> None:
+async def on_facts(uow: UnitOfWork, event: FactsRecorded, _: Envelope) -> None:
     """Keep the facts and score what depends on them."""
-    await apply_facts(uow, event, envelope.time)
+    await apply_facts(uow, event, _BusinessTime.clock.now())
 
 
-async def on_makeup(uow: UnitOfWork, event: MakeupVerified, envelope: Envelope) -> None:
+async def on_makeup(uow: UnitOfWork, event: MakeupVerified, _: Envelope) -> None:
     """A cure is verified: its points are entered, once per problem."""
-    await award_makeup(uow, event, envelope.time)
+    await award_makeup(uow, event, _BusinessTime.clock.now())
 
 
 HANDLERS: Mapping[type[Event], Callable[[UnitOfWork, Any, Envelope], Awaitable[None]]] = {

@@ -5,7 +5,7 @@ import asyncio
 from fastapi import FastAPI
 
 from services.scoring_svc.engine.api import router as engine
-from services.scoring_svc.event_handlers import HANDLERS
+from services.scoring_svc.event_handlers import HANDLERS, keep_time_by
 from services.scoring_svc.ledger.api import router as ledger
 from services.scoring_svc.ledger.period_api import router as periods
 from services.scoring_svc.permissions import PERMISSIONS
@@ -25,6 +25,7 @@ def create_app(settings: ScoringSettings | None = None) -> FastAPI:
         handlers=HANDLERS,
         background=[_close_clients],
     )
+    keep_time_by(app.state.clock)
     app.state.submission = None  # made at the first fence
     return app
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.domain import metrics_of
 from services.scoring_svc.copies.repository import IndicatorSet
+from services.scoring_svc.engine.domain import WorkingCalendar
 from services.scoring_svc.ledger import period_repository as periods
 from services.scoring_svc.ledger import repository
 from services.scoring_svc.ledger.domain import (
@@ -65,7 +66,7 @@ class Found:
     """What an evaluation of the whole period found."""
 
     results: Sequence[tuple[Group, Sequence[Scored]]]
-    edition: str
+    calendar: WorkingCalendar | None
     holdups: Sequence[Holdup]
 
 
@@ -136,8 +137,10 @@ async def fence_period(uow: UnitOfWork, place: Place, client: ServiceClient, now
 
 async def find_holdups(uow: UnitOfWork, place: Place) -> tuple[PeriodRow | None, Sequence[Holdup]]:
     """What would hold a confirmation up now; changes nothing. The state is None while nobody has touched the period."""
-    state = await periods.period_row(await uow.driver(), place.indicator_set.set_id, place.period.key)
-    found = await _evaluate(uow, place, state, {})
+    driver = await uow.driver()
+    state = await periods.period_row(driver, place.indicator_set.set_id, place.period.key)
+    out = await repository.exclusions(driver, place.period.key, [card.indicator_id for card in place.cards])
+    found = await _evaluate(uow, place, state, out)
     return state, found.holdups
 
 
@@ -163,7 +166,8 @@ async def confirm_period(
     await repository.keep_exclusions(driver, key, taken_out, who=uow.who, at=now)
     indicators = [group.card.indicator_id for group, _ in found.results]
     standing = await repository.standing_cells(driver, key, indicators)
-    occasion = Occasion("confirmed", "scored", uow.who, now, found.edition)
+    edition = await repository.keep_calendar(driver, found.calendar)
+    occasion = Occasion("confirmed", "scored", uow.who, now, edition)
     entered = await enter(uow, set_id, key, found.results, standing, occasion)
     await repository.put_cells(driver, key, entered.cells, confirmed=True, at=now)
     cells = len(entered.cells)
@@ -227,8 +231,7 @@ async def _evaluate(
         for cell in cells
         if not cell.settled
     ]
-    edition = "" if state is None else await repository.keep_calendar(driver, around.calendar)
-    return Found(results, edition, holdups)
+    return Found(results, around.calendar, holdups)
 
 
 async def _cells_named(

@@ -83,6 +83,7 @@ async def test_cells_are_taken_out_with_a_reason_and_stay_out(city: City) -> Non
     assert (await city.step("confirm", body=body)).status_code == 200
     cell = (await city.scores())["COL-01", "420103"]
     assert (cell["state"], cell["score"], cell["loss"], cell["note"]) == ("exempt", None, "0", "机构撤并")
+    assert (await city.office.get(f"/v1/period-states/{SET}/2015-01/holdups")).json()["count"] == 0
     states = [
         one.state
         for event in await city.service.events(ScoresConfirmed)
