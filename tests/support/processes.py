@@ -57,7 +57,8 @@ class ServiceProcess:
         self._child = spawn(
             self.name,
             [
-                sys.executable, "-m", "uvicorn", self.application or f"services.{self.name}.main:create_app", "--factory",
+                sys.executable, "-m", "uvicorn",
+                self.application or f"services.{self.name}.main:create_app", "--factory",
                 "--host", "127.0.0.1", "--port", str(self.port), "--loop", "uvloop", "--http", "httptools",
                 "--no-access-log", "--log-level", "warning",
             ],
