@@ -5,6 +5,7 @@ import pytest
 import pytest_asyncio
 
 from deploy.local.postgres import Postgres
+from services.audit_svc.event_handlers import keep_time_by
 from services.audit_svc.metadata import metadata
 from shared import kernel
 from shared.db import new_metadata
@@ -35,6 +36,8 @@ async def stage(bureau: Stage) -> Stage:
         await owner.execute(f"TRUNCATE {', '.join([*own, 'outbox', 'idempotency'])}")
     finally:
         await owner.close()
+    # A process has one business clock; a test before may have started another audit_svc.
+    keep_time_by(bureau.service.app.state.clock)
     return bureau
 
 

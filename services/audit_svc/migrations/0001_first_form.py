@@ -196,6 +196,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("quarter", name=op.f("pk_notice_serials")),
     )
     op.create_table(
+        "parked_points",
+        sa.Column("problem_id", sa.Uuid(), nullable=False),
+        sa.Column("entry_id", sa.Uuid(), nullable=False),
+        sa.Column("points", sa.Numeric(), nullable=False),
+        sa.PrimaryKeyConstraint("problem_id", name=op.f("pk_parked_points")),
+    )
+    op.create_table(
         "period_states",
         sa.Column("set_id", sa.Uuid(), nullable=False),
         sa.Column("period", sa.Text(), nullable=False),
@@ -360,6 +367,7 @@ def downgrade() -> None:
     op.drop_table("problem_versions")
     op.drop_table("policies")
     op.drop_table("period_states")
+    op.drop_table("parked_points")
     op.drop_table("notice_serials")
     op.drop_table("interviews")
     op.drop_table("interview_signatures")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from hashlib import blake2b
 from uuid import UUID
 
@@ -136,6 +137,36 @@ async def hold_problem(driver: asyncpg.Connection, problem_id: UUID) -> Problem:
     """The problem, held with its pair until the end of the transaction. Raises NotFound."""
     await lock_pairs(driver, [await pair_of_problem(driver, problem_id)])
     return read(Problem, await driver.fetchrow("SELECT * FROM problems WHERE problem_id = $1", problem_id))
+
+
+async def is_known(driver: asyncpg.Connection, problem_id: UUID) -> bool:
+    """Whether there is such a problem."""
+    return await driver.fetchval("SELECT 1 FROM problems WHERE problem_id = $1", problem_id) is not None
+
+
+async def park_points(driver: asyncpg.Connection, problem_id: UUID, entry_id: UUID, points: Decimal) -> bool:
+    """Keep points regained for a problem that is not known yet; False if it is known by now.
+
+    Holding the policy table waits for every deduction that is just being followed, so that neither misses the other.
+    """
+    await lock_policies(driver)
+    if await is_known(driver, problem_id):
+        return False
+    await driver.execute(
+        "INSERT INTO parked_points (problem_id, entry_id, points) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        problem_id,
+        entry_id,
+        points,
+    )
+    return True
+
+
+async def parked_points(driver: asyncpg.Connection, problem_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, Decimal]]:
+    """Points regained that came before their problems: entry and points by problem."""
+    rows = await driver.fetch(
+        "SELECT problem_id, entry_id, points FROM parked_points WHERE problem_id = ANY($1::uuid[])", problem_ids
+    )
+    return {row["problem_id"]: (row["entry_id"], row["points"]) for row in rows}
 
 
 async def case_with_problems(driver: asyncpg.Connection, case_id: UUID) -> tuple[Case, list[Problem], str | None]:

@@ -120,6 +120,14 @@ def define(metadata: MetaData) -> None:
         info=_APPEND_ONLY,
     )
     Table(
+        "parked_points",
+        metadata,
+        Column("problem_id", Uuid, primary_key=True),
+        Column("entry_id", Uuid, nullable=False),
+        Column("points", Numeric, nullable=False),
+        info=_APPEND_ONLY,
+    )
+    Table(
         "timeline",
         metadata,
         Column("id", BigInteger, Identity(always=True), primary_key=True),

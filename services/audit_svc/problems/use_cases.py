@@ -121,6 +121,9 @@ async def _store(uow: UnitOfWork, outcomes: Sequence[Outcome], before: dict[UUID
     driver = await uow.driver()
     changed = [problem for outcome in outcomes for problem in outcome.problems]
     moved = [case for outcome in outcomes for case in outcome.cases]
+    new = [problem.problem_id for problem in changed if problem.problem_id not in before]
+    early = await repository.parked_points(driver, new) if new else {}
+    changed = [_with_points(problem, early.get(problem.problem_id)) for problem in changed]
     await repository.save_cases(driver, moved)
     await repository.save_problems(driver, changed)
     followed = frozenset().union(*(outcome.followed for outcome in outcomes)) if outcomes else frozenset()
@@ -145,6 +148,10 @@ async def _store(uow: UnitOfWork, outcomes: Sequence[Outcome], before: dict[UUID
     await interviews.follow_cases(uow, moved, lifted, moment)
     for case_id in sorted({p.case_id for p in changed if p.case_id and p.state in FINISHED}, key=str):
         await close_finished_case(uow, case_id, moment)
+
+
+def _with_points(problem: Problem, early: tuple[UUID, Decimal] | None) -> Problem:
+    return problem if early is None else replace(problem, entry_id=early[0], regained=early[1])
 
 
 def _what(known: Problem | None, problem: Problem) -> str:

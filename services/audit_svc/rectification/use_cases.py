@@ -186,12 +186,16 @@ async def follow_scores(uow: UnitOfWork, event: ScoresConfirmed, clock: Clock) -
 
 
 async def take_points_regained(uow: UnitOfWork, event: PointsRegained, clock: Clock) -> None:
-    """The bonus entry that meets the make-up target: kept once, and the verified problem is struck off."""
-    try:
-        problem = await problems.hold_problem(await uow.driver(), event.problem_id)
-    except NotFound:
-        # The problem is rebuilt from its deduction; until then this event waits among the retries and dead letters.
-        raise LookupError(f"points regained for the unknown problem {event.problem_id}") from None
+    """The bonus entry that meets the make-up target: kept once, and the verified problem is struck off.
+
+    When the copies are rebuilt it may come before its problem; then it is parked and taken up with it.
+    """
+    driver = await uow.driver()
+    if not await problems.is_known(driver, event.problem_id) and await problems.park_points(
+        driver, event.problem_id, event.entry_id, Decimal(event.points)
+    ):
+        return
+    problem = await problems.hold_problem(driver, event.problem_id)
     if problem.entry_id is not None:
         return
     moment = moment_of(clock)
@@ -236,7 +240,7 @@ async def settle_problem(uow: UnitOfWork, problem: Problem, moment: Moment) -> N
 
 async def _verified(uow: UnitOfWork, problem: Problem, period: str, points: Decimal, moment: Moment) -> Problem:
     # The make-up is asked for once in the life of a problem, also when it was reopened and cured again.
-    first = problem.makeup_points is None
+    first = problem.makeup_points is None and problem.entry_id is None
     verified = replace(
         problem, state="verified", verified_in=period, makeup_points=points if first else problem.makeup_points
     )

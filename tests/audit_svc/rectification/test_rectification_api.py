@@ -1,5 +1,6 @@
 from uuid import UUID, uuid4
 
+from services.audit_svc.problems.domain import problem_id_of
 from shared.contracts.audit import MakeupVerified
 from shared.contracts.scoring import PointsRegained
 from tests.audit_svc.stage import Stage, deducted, deduction, scores
@@ -148,6 +149,22 @@ async def test_lifted_while_at_work_and_lost_again(stage: Stage) -> None:
     assert await stage.service.events(MakeupVerified) == []
     await stage.service.deliver(deducted(deduction("A", "2015-02", "5", version=3)))
     assert (await stage.problem("A", "2015-02"))["state"] == "open"
+
+
+async def test_points_that_come_before_their_problem_are_taken_up_with_it(stage: Stage) -> None:
+    lost = deduction("A", "2015-02", "9")
+    event = PointsRegained(
+        entry_id=uuid4(), problem_id=problem_id_of(lost.deduction_id), deduction_id=lost.deduction_id,
+        unit_id=lost.unit_id, period="2015-03", points="4.5",
+    )  # fmt: skip
+    await stage.service.deliver(event)
+    problem_id = await opened(stage)
+    assert (await stage.problem("A", "2015-02"))["regained"] == "4.5"
+    await stage.service.deliver(event)
+    await stage.cured(problem_id)
+    await stage.service.deliver(scores("2015-03", ("I1", "A", "0")))
+    assert (await stage.problem("A", "2015-02"))["state"] == "struck_off"
+    assert await stage.service.events(MakeupVerified) == []
 
 
 async def test_points_regained_twice_change_nothing(stage: Stage) -> None:
