@@ -116,7 +116,6 @@ class Outcome:
     updated: int
     unchanged: int
     faults: Mapping[int, str]
-    digest: str = ""
 
     @property
     def rejected(self) -> int:

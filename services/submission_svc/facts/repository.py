@@ -1,6 +1,6 @@
 """All queries on facts, versions, chunks and receipts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -34,7 +34,14 @@ async def share_gates(driver: asyncpg.Connection, periods: Sequence[str], *, alo
     await driver.fetch(statements.TAKE_GATES if alone else statements.SHARE_GATES, list(periods))
 
 
-def _writing(author: str, provenance: str, intent: Intent) -> tuple[object, ...]:
+def facts_per_chunk(values: Iterable[str | None], reasons: Iterable[str | None]) -> int:
+    """How many facts a chunk may carry if all were as long as the longest; a character takes up to 6 bytes."""
+    longest = max(map(len, filter(None, values)), default=0) + max(map(len, filter(None, reasons)), default=0)
+    fitting = statements.CHUNK_BYTES // (statements.BARE_FACT_BYTES + 6 * longest)
+    return max(1, min(statements.MOST_FACTS_PER_CHUNK, fitting))
+
+
+def _writing(author: str, provenance: str, intent: Intent, slice_size: int) -> tuple[object, ...]:
     """The parameters of the writing half: the envelope of these chunks, cut where number, period and facts go."""
     example = FactsRecorded(batch_id=intent.batch_id, chunk_no=0, period="", facts=[], amendment=intent.amendment)
     event_id, name, body = seal(example, at=intent.received_at, traceparent=current_traceparent())
@@ -52,6 +59,7 @@ def _writing(author: str, provenance: str, intent: Intent) -> tuple[object, ...]
         ',"period":"',
         '","facts":[',
         f"]{tail}",
+        slice_size,
     )
 
 
@@ -81,7 +89,7 @@ async def record_checked(
         int(intent.lateness),
         intent.strategy,
         intent.mode == "atomic",
-        *_writing(writer.subject, writer.provenance, intent),
+        *_writing(writer.subject, writer.provenance, intent, facts_per_chunk(rows.values, rows.reasons)),
     )
     faults = dict(zip(found["places"] or (), found["faults"] or (), strict=True))
     refused = len(rows) if faults and intent.mode == "atomic" else len(faults)
@@ -91,7 +99,6 @@ async def record_checked(
         updated=found["written"] - found["created"],
         unchanged=len(rows) - refused - found["written"],
         faults=faults,
-        digest=found["digest"],
     )
 
 
@@ -107,7 +114,7 @@ async def record_trusted(
     Each is (period, metric, unit, state, value as JSON, reason).
     """
     found = await driver.fetchrow(
-        statements.RECORD_TRUSTED, *map(list, zip(*facts, strict=True)), *_writing(author, provenance, intent)
+        statements.RECORD_TRUSTED, *map(list, zip(*facts, strict=True)), *_writing(author, provenance, intent, 1)
     )
     return int(found["written"])
 

@@ -14,14 +14,18 @@ from services.submission_svc.published.domain import (
 from shared.auth import reach_condition
 
 MOST_FACTS_PER_CHUNK = 1_000
-# Bytes of facts in one chunk before it is cut; with one more fact and the envelope it stays under the broker's 1 MB.
-CHUNK_BYTES = 700_000
+# What the facts of one chunk may come to in bytes: with its envelope it stays under the broker's 1 MB.
+CHUNK_BYTES = 800_000
+# A fact on the wire without its value and reason, in bytes.
+BARE_FACT_BYTES = 320
 LONGEST_RECORDS = 100_000
 
 # Writers of a period share its gate, in the order of the periods; a fence takes it alone. Statements after this one
-# see every fence that was up. The batch statement must be planned for the size of its batch, hence the setting.
+# see every fence that was up. The batch statement must be planned for the size of its batch and is over before a
+# compiled form of it would pay, hence the settings.
 SHARE_GATES = """
-SELECT period, set_config('plan_cache_mode', 'force_custom_plan', true) FROM period_gates
+SELECT period, set_config('plan_cache_mode', 'force_custom_plan', true),
+       set_config('jit', 'off', true) FROM period_gates
 WHERE period = ANY($1::text[]) ORDER BY period FOR SHARE
 """
 # Creating only, updating only and edits by version must not race with another writer of the period.
@@ -124,7 +128,7 @@ given AS (
 """
 
 # Sorted by key, so that two batches over the same facts wait for each other instead of locking each other out.
-_WRITE = f"""
+_WRITE = """
 written AS (
     INSERT INTO facts AS f (period, metric_id, unit_id, version, state, value, reason, provenance, author,
                             received_at, batch_id)
@@ -144,19 +148,15 @@ written AS (
            %(received)s::timestamptz, %(batch)s::uuid
     FROM written
 ), wired AS (
-    SELECT period, version, '{{"metric_id":"' || metric_id || '","unit_id":"' || unit_id || '","version":' || version
-        || ',"state":"' || state || %(fact_middle)s::text
-        || CASE WHEN value IS NULL THEN '' ELSE ',"value":' || value::text END
-        || CASE WHEN reason IS NULL THEN '}}' ELSE ',"reason":' || to_json(reason) || '}}' END AS fact
+    SELECT period, version, concat('{"metric_id":"', metric_id, '","unit_id":"', unit_id, '","version":', version,
+        ',"state":"', state, %(fact_middle)s::text, CASE WHEN value IS NOT NULL THEN ',"value":' END, value,
+        CASE WHEN reason IS NOT NULL THEN ',"reason":' || to_json(reason) END, '}') AS fact,
+        (row_number() OVER () - 1) / %(slice)s::integer AS slice
     FROM written
-), sliced AS (
-    SELECT period, version, fact, (row_number() OVER inside - 1) / {MOST_FACTS_PER_CHUNK} AS slice,
-           sum(octet_length(fact)) OVER inside / {CHUNK_BYTES} AS share
-    FROM wired WINDOW inside AS (PARTITION BY period ROWS UNBOUNDED PRECEDING)
 ), chunk AS MATERIALIZED (
     SELECT gen_random_uuid() AS event_id, nextval('fact_chunk_no') AS chunk_no, period, count(*)::integer AS facts,
            count(*) FILTER (WHERE version = 1) AS created, string_agg(fact, ',') AS body
-    FROM sliced GROUP BY period, slice, share
+    FROM wired GROUP BY period, slice
 ), counted AS (
     INSERT INTO fact_chunks (period, chunk_no, batch_id, facts)
     SELECT period, chunk_no, %(batch)s::uuid, facts FROM chunk
@@ -166,12 +166,11 @@ written AS (
         || %(after_number)s::text || period || %(after_period)s::text || body || %(tail)s::text
     FROM chunk
 )
-SELECT coalesce(sum(facts), 0)::integer AS written, coalesce(sum(created), 0)::integer AS created,
-       encode(sha256(convert_to(coalesce(string_agg(body, ',' ORDER BY chunk_no), ''), 'UTF8')), 'hex') AS digest"""
+SELECT coalesce(sum(facts), 0)::integer AS written, coalesce(sum(created), 0)::integer AS created"""
 
 _WRITE_PARAMETERS = (
     "provenance", "author", "received", "batch", "fact_middle", "type", "head", "after_id", "after_number",
-    "after_period", "tail",
+    "after_period", "tail", "slice",
 )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Record facts: in batches, singly, as reasoned changes after a fence, and from confirmed findings."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -191,10 +192,16 @@ async def _record(uow: UnitOfWork, kind: str, writer: Writer, rows: Rows, intent
         "record_facts",
         "receipt",
         intent.batch_id,
-        after={**counts, "digest": outcome.digest, "reason": intent.amendment.reason if intent.amendment else None},
+        after={**counts, "digest": _digest(rows), "reason": intent.amendment.reason if intent.amendment else None},
         outcome="done" if landed else "refused:batch_refused",
     )
     return outcome
+
+
+def _digest(rows: Rows) -> str:
+    """What was sent, in one hash: the trail shows later whether the versions of this batch are what came in."""
+    columns = (rows.metrics, rows.units, rows.periods, rows.states, rows.values, rows.reasons)
+    return hashlib.sha256(msgspec.json.encode(columns)).hexdigest()
 
 
 async def _apply(driver: asyncpg.Connection, writer: Writer, rows: Rows, intent: Intent) -> Outcome:

@@ -5,7 +5,7 @@ from alembic import op
 revision = "submission_svc_0001"
 down_revision = None
 branch_labels = ("submission_svc",)
-depends_on = None
+depends_on = ("kernel_0001",)
 
 _TABLES = (
     """
@@ -248,8 +248,18 @@ _NAMES = (
 )  # fmt: skip
 
 
+# A batch of 10,000 puts 2 MB of envelopes into the outbox; the old compression took a tenth of its time.
+_COMPRESSION = """
+DO $$ BEGIN
+    ALTER TABLE outbox ALTER COLUMN envelope SET COMPRESSION lz4;
+EXCEPTION WHEN feature_not_supported THEN
+    NULL;
+END $$
+"""
+
+
 def upgrade() -> None:
-    for statement in (*_TABLES, _ENSURE_PERIOD):
+    for statement in (*_TABLES, _ENSURE_PERIOD, _COMPRESSION):
         op.execute(statement)
 
 
