@@ -75,6 +75,7 @@ async def bureau(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bure
                 clock=Clock(system.addresses.clock_journal),
                 screen=screen,
                 claims=Claims(screen.check),
+                environment_of=system.environment_of,
             )
             yield Bureau(system, world, output)
     finally:
@@ -90,5 +91,5 @@ async def told(bureau: Bureau) -> Bureau:
         bureau.confirmed += await course.month(bureau.world, [period], bureau.sent, first=number == 0)
         if number == 1:
             await bureau.kill_services()
-    await course.end(bureau.world, SPAN, bureau.confirmed, bureau.system.environment_of)
+    await course.end(bureau.world, SPAN, bureau.confirmed)
     return bureau

@@ -6,7 +6,7 @@ What belongs here: the figures that stand for the whole half-year, each against 
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from deploy.local.story.confirming import Confirmed, claim_ranking, deductions_of, show_ranking
@@ -14,8 +14,6 @@ from deploy.local.story.setting_up import district_set
 from deploy.local.story.world import World
 from deploy.local.wuhan2015.loader import IndicatorSet
 from shared.contracts.periods import parse_period
-
-Environment = Callable[[str], Mapping[str, str]]
 
 
 async def rank(world: World, span: str, periods: Sequence[str]) -> None:
@@ -83,14 +81,14 @@ async def check_gaps(world: World, confirmed: Sequence[Confirmed]) -> None:
     )
 
 
-async def verify_trails(world: World, environment_of: Environment) -> None:
+async def verify_trails(world: World) -> None:
     """Run each service's own verify command over its trail, sealed into a hash chain."""
 
     async def one(service: str) -> tuple[int, str]:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "shared.trail", "verify",
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, **environment_of(service)},
+            env={**os.environ, **world.environment_of(service)},
         )  # fmt: skip
         output, _ = await process.communicate()
         return process.returncode or 0, output.decode("utf-8", "replace").strip().splitlines()[-1]

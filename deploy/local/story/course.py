@@ -4,12 +4,13 @@ What belongs here: the order. What does not: what happens in a chapter. `main` i
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from deploy.local.places import Addresses, Home
 from deploy.local.story import setting_up
 from deploy.local.story.amending import amend
 from deploy.local.story.claims import Claims
-from deploy.local.story.closing import Environment, balance, check_gaps, rank, spans, verify_trails
+from deploy.local.story.closing import balance, check_gaps, rank, spans, verify_trails
 from deploy.local.story.collecting import collect, supply_missing
 from deploy.local.story.confirming import Confirmed, claim_holdups, confirm, fence, tell_provisional, withheld_cells
 from deploy.local.story.expectation import Sent
@@ -41,6 +42,7 @@ async def main(addresses: Addresses, once: bool) -> int:  # noqa: ARG001 - told 
     screen = Screen()
     claims = Claims(screen.check)
     async with http_client() as http:
+        home = Home(addresses.state.parent)
         world = World(
             pack=load_pack(),
             urls=urls_of(addresses),
@@ -49,29 +51,29 @@ async def main(addresses: Addresses, once: bool) -> int:  # noqa: ARG001 - told 
             clock=Clock(addresses.clock_journal),
             screen=screen,
             claims=claims,
+            environment_of=partial(_environment, home),
         )
-        home = Home(addresses.state.parent)
-        status = await told(world, lambda service: _environment(home, service))
+        status = await told(world)
     screen.last(claims.summary)
     return status
 
 
-async def told(world: World, environment_of: Environment) -> int:
+async def told(world: World) -> int:
     """Tell all chapters; a story that cannot go on says why and fails. The exit status."""
     try:
-        await tell(world, environment_of)
+        await tell(world)
     except StoryStuck as stuck:
         world.claims.claim("the story came to its end", held=False, found=stuck)
     return world.claims.status
 
 
-async def tell(world: World, environment_of: Environment, span: str = "2015-H1") -> None:
+async def tell(world: World, span: str = "2015-H1") -> None:
     """All chapters in their order. Raises StoryStuck when a service does not do its part."""
     sent, confirmed = Sent(), list[Confirmed]()
     await begin(world)
     for periods in stages(world.pack.story["periods"]):
         confirmed += await month(world, periods, sent, first=not confirmed)
-    await end(world, span, confirmed, environment_of)
+    await end(world, span, confirmed)
 
 
 async def begin(world: World) -> None:
@@ -85,14 +87,14 @@ async def begin(world: World) -> None:
     await setting_up.register_sources(world, world.pack.source_systems[:-1])
 
 
-async def end(world: World, span: str, confirmed: Sequence[Confirmed], environment_of: Environment) -> None:
+async def end(world: World, span: str, confirmed: Sequence[Confirmed]) -> None:
     """The figures of the whole span, and the checks over everything."""
     world.screen.chapter(f"The end of {span}")
     await rank(world, span, spans(district_set(world), world.pack.story["periods"]))
     await setting_up.tell_burden(world)
     await balance(world, span, [(each.set_code, each.period) for each in confirmed])
     await check_gaps(world, confirmed)
-    await verify_trails(world, environment_of)
+    await verify_trails(world)
 
 
 def stages(periods: Sequence[str]) -> list[list[str]]:
@@ -105,7 +107,7 @@ async def month(world: World, periods: Sequence[str], sent: Sent, *, first: bool
     """Inspections, collecting, fence and confirmation of periods that end together; then what follows from them."""
     one, conduct = district_set(world), conduct_set(world)
     world.screen.chapter(" · ".join(periods))
-    await inspect(world, periods, sent)
+    await inspect(world, periods, sent, follow=first)
     if first:
         await register_late(world, world.pack.source_systems[-1], world.machine(setting_up.OPERATOR), periods[0])
         await refuse_bad_input(world, periods[0], sent)
@@ -136,6 +138,7 @@ async def _follow(world: World, red: RedDeduction, confirmed: Sequence[Confirmed
     world.screen.chapter("One deduction, followed by its ids")
     await red.trace_back(next(each for each in confirmed if each.period == red.period))
     await red.find_problem()
+    await red.trace_to_problem()
     await red.hold_interview()
     await red.rectify()
 

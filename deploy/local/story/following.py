@@ -12,9 +12,10 @@ from typing import Any
 
 from deploy.local.story import expectation
 from deploy.local.story.confirming import Confirmed
+from deploy.local.story.tracing import claim_one_trace, tell_events
 from deploy.local.story.world import World, until
 from shared.clock import SHANGHAI
-from shared.contracts.identity import indicator_id, unit_id
+from shared.contracts.identity import indicator_id, set_id, unit_id
 from shared.contracts.periods import parse_period, period_of
 
 _CENT = Decimal("0.01")
@@ -106,6 +107,18 @@ class RedDeduction:
         )
         world.screen.quote(f"problem_id {problem['problem_id']}")
         world.screen.quote(f"case_id    {problem['case_id']}")
+
+    async def trace_to_problem(self) -> None:
+        """The confirmation in scoring_svc and the opening in audit_svc stand under one trace id; the event between."""
+        await claim_one_trace(
+            self._world,
+            f"the confirmation of {self.period}",
+            (
+                ("scoring", "confirm", "period", f"{set_id(self.card.set_code)}/{self.period}"),
+                ("audit", "opened", "problem", self.problem["problem_id"]),
+            ),
+        )
+        await tell_events(self._world, (("indicator.deducted.v1", "scoring", "audit", self.deduction_id),))
 
     async def hold_interview(self) -> None:
         """Notice, record, two signatures."""
@@ -232,7 +245,21 @@ class RedDeduction:
         world.screen.table(
             "What happened to this problem",
             ("business time", "what"),
-            [(str(one["at"])[:16].replace("T", " "), one["what"]) for one in problem["timeline"]],
+            [(_local(one["at"]), one["what"]) for one in problem["timeline"]],
+        )
+        about = problem["problem_id"]
+        await claim_one_trace(
+            world,
+            f"the confirmation of {self.plan['cured_period']}",
+            (
+                ("scoring", "confirm", "period", f"{set_id(self.card.set_code)}/{self.plan['cured_period']}"),
+                ("audit", "verify", "problem", about),
+                ("audit", "strike_off", "problem", about),
+            ),
+        )
+        await tell_events(
+            world,
+            (("makeup.verified.v1", "audit", "scoring", about), ("points.regained.v1", "scoring", "audit", about)),
         )
 
     async def _read(self) -> None:
@@ -255,3 +282,8 @@ class RedDeduction:
 
     def _commitment_due(self) -> str:
         return str(max(action["due"] for action in self.plan["actions"]))
+
+
+def _local(moment: str) -> str:
+    """A moment as a clock on the wall in Wuhan shows it."""
+    return f"{datetime.fromisoformat(moment).astimezone(SHANGHAI):%Y-%m-%d %H:%M}"

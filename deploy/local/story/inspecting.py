@@ -13,6 +13,7 @@ from typing import Any
 from deploy.local.story import expectation
 from deploy.local.story.expectation import Sent
 from deploy.local.story.setting_up import conduct_set
+from deploy.local.story.tracing import claim_one_trace
 from deploy.local.story.world import World, until
 from deploy.local.wuhan2015.loader import Indicator
 from shared.clock import SHANGHAI
@@ -20,7 +21,7 @@ from shared.clock import SHANGHAI
 _HOUR = "T15:00:00"
 
 
-async def inspect(world: World, periods: Sequence[str], sent: Sent) -> int:
+async def inspect(world: World, periods: Sequence[str], sent: Sent, *, follow: bool) -> int:
     """Record and confirm the findings of these periods; claims the immediate deductions. How many findings."""
     one = conduct_set(world)
     planned = [] if one is None else [each for each in world.pack.story["findings"] if each["period"] in periods]
@@ -28,11 +29,28 @@ async def inspect(world: World, periods: Sequence[str], sent: Sent) -> int:
         card = next(
             card for card in world.pack.sets[one.code if one else ""].indicators if card.code == finding["indicator"]
         )
-        await _found(world, finding, card, sent)
+        finding_id, identity = await _found(world, finding, card, sent)
+        if follow and finding is planned[0]:
+            await _trace(world, finding_id, identity)
     return len(planned)
 
 
-async def _found(world: World, finding: dict[str, Any], card: Indicator, sent: Sent) -> None:
+async def _trace(world: World, finding_id: str, identity: str) -> None:
+    """From the inspector's confirmation through three services to the problem: one trace id."""
+    (problem,) = (await world.office.get("audit", "/v1/problems", deduction_id=identity))["items"]
+    await claim_one_trace(
+        world,
+        "the confirmed finding",
+        (
+            ("audit", "confirm_finding", "finding", finding_id),
+            ("submission", "record_finding", "finding", ""),
+            ("audit", "opened", "problem", problem["problem_id"]),
+        ),
+    )
+
+
+async def _found(world: World, finding: dict[str, Any], card: Indicator, sent: Sent) -> tuple[str, str]:
+    """The finding's id and that of its deduction."""
     occurred = datetime.fromisoformat(finding["found_on"] + _HOUR).replace(tzinfo=SHANGHAI)
     world.until_day(occurred.replace(hour=17))
     inspectors = [finding["inspector"], *world.pack.story["cast"]["inspectors"]]
@@ -76,3 +94,4 @@ async def _found(world: World, finding: dict[str, Any], card: Indicator, sent: S
         own is not None,
         own or "one person alone could confirm",
     )
+    return recorded["finding_id"], identity

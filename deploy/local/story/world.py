@@ -149,6 +149,8 @@ class World:
     clock: Clock
     screen: Screen
     claims: Claims
+    environment_of: Callable[[str], Mapping[str, str]]
+    """What a service was told at its start: for the commands and looks of an operator, never for the main job."""
 
     def person(self, code: str) -> Caller:
         """Somebody of the bureau, by staff number."""
