@@ -113,6 +113,7 @@ def _introduce(addresses: Addresses) -> None:
         "  whom to be:   make people role=unit_leader unit=420102   (or performance_office, unit_liaison, …)",
         "  a token:      make token person=CODE        or a machine:  make token client=CLIENT",
         f"  a first call: curl -H {bearer} {addresses.indicator}/v1/units",
+        f"  addresses for a shell:  . {addresses.state}/addresses.env",
         "  another day:  make clock to=2015-07-01      logs:  make logs only=scoring_svc",
         "  stop:         Ctrl-C here, or make stop     remove the data: make demo-clean",
         "",

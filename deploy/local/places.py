@@ -131,8 +131,10 @@ class Addresses:
         return self.state / "clock.jsonl"
 
     def save(self, home: Home) -> None:
-        """Write them down for the commands that ask a running system."""
+        """Write them down for the commands that ask a running system, and for a shell to read in."""
         home.remember("addresses", {**asdict(self), "state": str(self.state)})
+        lines = [f"{name.removesuffix('_svc').upper()}={url}\n" for name, url in self.services.items()]
+        (self.state / "addresses.env").write_text("".join(lines), encoding="utf-8")
 
     @classmethod
     def of_running(cls, home: Home) -> "Addresses":
