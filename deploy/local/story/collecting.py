@@ -4,14 +4,14 @@ What belongs here: who sends what and when, and what the receipts say. What does
 (refusing.py) and what follows from the facts (confirming.py).
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from deploy.local.story.expectation import Sent
+from deploy.local.story.expectation import Sent, cards_of
 from deploy.local.story.world import Caller, World, at_once
 from deploy.local.wuhan2015.generate_facts import FactRow, due_date, facts
 from deploy.local.wuhan2015.loader import Pack
@@ -102,6 +102,34 @@ def caller_of(world: World, sender: str) -> Caller:
     if sender in {system.client_id for system in world.pack.source_systems}:
         return world.machine(sender)
     return world.person(sender)
+
+
+async def claim_completeness(world: World, set_code: str, period: str) -> None:
+    """What is there and what came in time, district by district, against the pack's own plan of arrivals."""
+    answered = await world.office.get("submission", "/v1/completeness", set=set_code, period=period)
+    read = {metric for card in cards_of(world.pack, set_code, period) for metric in card.metrics}
+    rows = [row for wave in waves_of(world.pack, [period]) for row in wave.rows if row.metric in read]
+    there = Counter(row.unit for row in rows if row.state != "missing")
+    in_time = Counter(row.unit for row in rows if row.state != "missing" and not is_late(world.pack, row))
+    expected = {
+        district.code: (len(read), there[district.code], in_time[district.code]) for district in world.pack.districts
+    }
+    found = {one["unit"]: (one["expected"], one["actual"], one["on_time"]) for one in answered["items"]}
+    world.screen.table(
+        f"Completeness of {period} (first five)",
+        ("单位", ">asked", ">there", ">in time", ">%"),
+        [
+            (one["unit_name"], one["expected"], one["actual"], one["on_time"], one["rate"])
+            for one in answered["items"][:5]
+        ],
+    )
+    total = [sum(counts[place] for counts in expected.values()) for place in range(3)]
+    world.claims.equal(
+        f"of {total[0]:,} facts asked for {period}, {total[1]:,} are there and {total[2]:,} came in time, "
+        "as planned for every district",
+        found,
+        expected,
+    )
 
 
 async def supply_missing(world: World, periods: Sequence[str], sent: Sent) -> int:

@@ -4,6 +4,7 @@ What belongs here: the performance office's steps and the claims on what they pr
 a single deduction afterwards (following.py).
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -126,6 +127,30 @@ def withheld_cells(world: World, set_code: str, period: str) -> set[tuple[str, s
         for card in world.pack.sets[set_code].indicators
         if missing["metric"] in card.metrics
     }
+
+
+async def claim_tiers(world: World, confirmed: Confirmed) -> None:
+    """Which tier the policy gave to each problem; those that the share of points alone decides are decided here too."""
+    problems = await world.office.every("audit", "/v1/problems", set=confirmed.set_code, period=confirmed.period)
+    tiers = world.pack.policy.tiers
+    counts = Counter(problem["tier"] for problem in problems)
+    world.screen.table(
+        f"Problems of {confirmed.period} by tier: {world.pack.policy.name}",
+        ("tier", "measure", "interview", ">problems"),
+        [(one.name, one.measure, "yes" if one.interview else "no", counts[one.tier]) for one in tiers],
+    )
+    cards = {card.code: card for card in world.pack.sets[confirmed.set_code].indicators}
+    expected = {
+        str(expectation.deduction_of(cards[cell[0]], cell[1], cell[2])): expectation.tier_by_share(
+            tiers, cards[cell[0]], loss
+        )
+        for cell, loss in confirmed.lossy.items()
+    }
+    world.claims.equal(
+        f"the share of points lost decides the tier of all {len(expected)}: the policy applied here gives the same",
+        {problem["deduction_id"]: problem["tier"] for problem in problems},
+        expected,
+    )
 
 
 def exclusions_of(world: World, set_code: str, period: str) -> list[dict[str, str]]:

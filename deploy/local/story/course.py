@@ -11,8 +11,16 @@ from deploy.local.story import setting_up
 from deploy.local.story.amending import amend
 from deploy.local.story.claims import Claims
 from deploy.local.story.closing import balance, check_gaps, rank, spans, verify_trails
-from deploy.local.story.collecting import collect, supply_missing
-from deploy.local.story.confirming import Confirmed, claim_holdups, confirm, fence, tell_provisional, withheld_cells
+from deploy.local.story.collecting import claim_completeness, collect, supply_missing
+from deploy.local.story.confirming import (
+    Confirmed,
+    claim_holdups,
+    claim_tiers,
+    confirm,
+    fence,
+    tell_provisional,
+    withheld_cells,
+)
 from deploy.local.story.expectation import Sent
 from deploy.local.story.following import RedDeduction
 from deploy.local.story.inspecting import inspect
@@ -113,6 +121,7 @@ async def month(world: World, periods: Sequence[str], sent: Sent, *, first: bool
         await refuse_bad_input(world, periods[0], sent)
     await collect(world, periods, sent)
     if first:
+        await claim_completeness(world, one.code, periods[0])
         if withheld_cells(world, one.code, periods[0]):
             await claim_holdups(world, one.code, periods[0])
         await tell_provisional(world, one.code, periods[0])
@@ -124,6 +133,8 @@ async def month(world: World, periods: Sequence[str], sent: Sent, *, first: bool
             if first and each is one:
                 await refuse_after_fence(world, period, sent)
             confirmed.append(await confirm(world, each.code, period, sent))
+    if first:
+        await claim_tiers(world, confirmed[0])
     await amend(world, periods, sent)
     red = RedDeduction(world, one.code)
     if red.period in periods:

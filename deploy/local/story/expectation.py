@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
-from deploy.local.wuhan2015.loader import Indicator, Pack
+from deploy.local.wuhan2015.loader import Indicator, Pack, Tier
 from shared.contracts.identity import deduction_id, indicator_id, unit_id
 from shared.contracts.periods import parse_period
 
@@ -102,6 +102,20 @@ def loss_of(card: Indicator, unit: str, period: str, sent: Sent) -> Decimal:
         total = min(total, Fraction(result["ceiling"]))
     score = rounded(max(Fraction(0), total))
     return max(Decimal(0), Decimal(card.points) - score)
+
+
+def tier_by_share(tiers: Sequence[Tier], card: Indicator, loss: Decimal) -> str:
+    """The tier of a first loss: repeats cannot count yet, so the share of the points decides."""
+    marks = Decimal(card.points)
+    for tier in tiers:
+        for condition in tier.any_of:
+            shares = "share_at_least" not in condition or (
+                marks > 0 and loss >= Decimal(condition["share_at_least"]) * marks
+            )
+            enough = "loss_at_least" not in condition or loss >= Decimal(condition["loss_at_least"])
+            if "repeats_at_least" not in condition and shares and enough:
+                return tier.tier
+    raise NotRecounted
 
 
 def span_totals(cells: Iterable[tuple[str, str, Decimal]], units: Sequence[str]) -> dict[str, Fraction]:

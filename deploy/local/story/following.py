@@ -274,11 +274,9 @@ class RedDeduction:
 
     def _tier(self) -> Any:
         """The tier that the pack's policy gives by the share of points lost."""
-        share = self.loss / Decimal(self.card.points)
-        for tier in self._world.pack.policy.tiers:
-            if any(set(one) == {"share_at_least"} and share >= Decimal(one["share_at_least"]) for one in tier.any_of):
-                return tier
-        raise AssertionError(self.plan)
+        tiers = self._world.pack.policy.tiers
+        wanted = expectation.tier_by_share(tiers, self.card, self.loss)
+        return next(tier for tier in tiers if tier.tier == wanted)
 
     def _commitment_due(self) -> str:
         return str(max(action["due"] for action in self.plan["actions"]))

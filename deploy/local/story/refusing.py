@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from deploy.local.story.collecting import caller_of, post_batch
+from deploy.local.story.collecting import caller_of, is_late, post_batch
 from deploy.local.story.expectation import Sent
 from deploy.local.story.world import Caller, Refusal, World
 from deploy.local.wuhan2015.generate_facts import FactRow, facts
@@ -159,7 +159,11 @@ def _code_at(refusal: Refusal | None, pointer: str) -> str:
 
 
 def _rows_of(world: World, sender: str, period: str) -> Sequence[FactRow]:
-    return [row for row in facts(period, world.pack) if row.submitted_by == sender and row.state is None]
+    return [
+        row
+        for row in facts(period, world.pack)
+        if row.submitted_by == sender and row.state is None and not is_late(world.pack, row)
+    ]
 
 
 def _first_row(world: World, sender: str, period: str) -> FactRow:

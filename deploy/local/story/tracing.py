@@ -67,7 +67,7 @@ async def tell_events(world: World, ways: Sequence[tuple[str, str, str, str]]) -
         [(one.type, f"{one.producer} → {one.reader}", one.event_id) for one in delivered],
     )
     world.claims.claim(
-        f"each of these {len(ways)} events left the outbox once, and its reader has handled it",
+        f"{len(ways)} of {len(ways)} left the outbox once, and the reader has handled it",
         [one.type for one in delivered] == [way[0] for way in ways] and all(one.handled for one in delivered),
         delivered,
     )
