@@ -22,9 +22,12 @@ from deploy.local.places import ROOT, Home
 from deploy.local.postgres import Postgres, ServiceDsns
 from deploy.local.processes import Child, spawn
 from deploy.local.sentences import CannotRun, in_one_line
+from shared.messaging import topology
+from shared.messaging.link import Link
 
 _READY_SECONDS = 60.0
 _MIGRATION_SECONDS = 120.0
+_TOPOLOGY_SECONDS = 10.0
 
 
 @dataclass
@@ -80,7 +83,7 @@ class NatsPart:
     server: Nats | None = None
 
     async def start(self) -> Child:
-        """Start the server."""
+        """Start the server and bring kept streams to the wanted form; services only refuse what differs."""
         self.server = await Nats.start(
             self.home.directory / "nats",
             port=self.port,
@@ -89,6 +92,14 @@ class NatsPart:
             secrets=self.home.secrets,
             log=self.home.logs / "nats.log",
         )
+        link = Link(self.server.url, "launcher")
+        await link.start()
+        try:
+            if not await link.wait_connected(_TOPOLOGY_SECONDS):
+                raise CannotRun(f"NATS does not answer after {_TOPOLOGY_SECONDS:.0f} s.")
+            await topology.apply(link)
+        finally:
+            await link.stop()
         return self.server.child
 
     async def stop(self) -> None:
