@@ -5,6 +5,7 @@ What belongs here: reading arguments, printing, one sentence instead of a traceb
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 import traceback
@@ -13,6 +14,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import httpx
+import structlog
 
 from deploy.local import demo
 from deploy.local.check_migrations import check_migrations
@@ -31,6 +33,8 @@ Answer = TypeVar("Answer")
 def run(arguments: list[str]) -> int:
     """Run one command and give the exit status; what keeps it from running is told in one sentence."""
     options = _parser().parse_args(arguments)
+    # The launcher speaks in sentences; the lines that shared code logs belong to the services.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     try:
         status: int = options.command(options)
     except CannotRun as error:
