@@ -1,0 +1,250 @@
+"""The bureau of the matrix on four real services: founded over their own routes, told to each other by their events.
+
+The broker is left out on purpose: each event in an outbox is handed to its readers, so that the matrix asks settled
+services.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from shared.clock import SHANGHAI, Clock
+from shared.contracts.envelope import data_of, unseal
+from shared.contracts.known import declarations
+from shared.contracts.registry import SERVICES
+from shared.contracts.roles import Role
+from shared.testing import Cluster, RunningService, TestIssuer, running_service
+from tests.permissions import cards
+from tests.permissions.served import served, tokens_for_services
+from tests.permissions.tree import CITY, EVALUATED, TREE, UNITS, Caller, Placement, callers, covert, figure, secret
+
+OFFICE, HEAD, FEED, VICTIM_FEED = "P-OFFICE", "P-HEAD", "cl-feed", "cl-victim"
+FIRST, SECOND = "P-INSPECTOR-1", "P-INSPECTOR-2"
+CONFIRMED, OPEN = "2015-01", "2015-02"
+_STATIC = {"setup": "operator", "indicator_svc": "service", "scoring_svc": "service"}
+
+
+def victim(unit: str) -> str:
+    """A person of the unit whose appointment callers try to change."""
+    return f"V-{UNITS.index(unit):02d}"
+
+
+def leader(unit: str) -> str:
+    """The leader of an evaluated unit, whom its interviews name."""
+    return f"L-{UNITS.index(unit):02d}"
+
+
+@dataclass
+class Bureau:
+    """The running services, who calls them, and the ids that the recipes need."""
+
+    services: Mapping[str, RunningService]
+    callers: Sequence[Caller] = ()
+    clients: dict[tuple[str, str], httpx.AsyncClient] = field(default_factory=dict)
+    _told: dict[str, int] = field(default_factory=dict)
+
+    def ask(self, service: str, caller: Caller | str) -> httpx.AsyncClient:
+        """The caller's client of a service; a text is a staff number, or a client id where it begins with `cl-`."""
+        code = caller if isinstance(caller, str) else caller.code
+        if (service, code) not in self.clients:
+            machine = code.startswith(("cl-", "sys-")) or code in _STATIC
+            made = self.services[service].client(**{"client" if machine else "person": code})
+            self.clients[service, code] = made
+        return self.clients[service, code]
+
+    async def one(self, service: str, statement: str, *values: Any) -> Any:
+        """One value of a service's database."""
+        return await self.services[service].database.reads.fetchval(statement, *values)
+
+    async def tell(self) -> None:
+        """Hand every event to its readers until nothing new is said."""
+        news = True
+        while news:
+            news = False
+            for producer, service in self.services.items():
+                rows = await service.database.reads.fetch(
+                    "SELECT id, type, envelope FROM outbox WHERE id > $1 ORDER BY id", self._told.get(producer, 0)
+                )
+                for row in rows:
+                    news, self._told[producer] = True, row["id"]
+                    envelope = unseal(row["envelope"].encode())
+                    for reader in declarations()[row["type"]].readers:
+                        await self._hand(self.services[reader], envelope)
+
+    async def _hand(self, reader: RunningService, envelope: Any) -> None:
+        data = data_of(envelope)
+        async with reader.database.transaction(f"event:{reader.name}") as uow:
+            await reader.handlers[type(data)](uow, data, envelope)
+
+
+async def done(request: Any, *statuses: int) -> Any:
+    """The JSON of an answer that must have worked."""
+    answer = await request
+    assert answer.status_code in (statuses or (200, 201)), (
+        f"{answer.request.method} {answer.request.url}: {answer.text}"
+    )
+    return answer.json()
+
+
+@asynccontextmanager
+async def four_services(cluster: Cluster, issuer: TestIssuer, directory: Path) -> AsyncIterator[Bureau]:
+    """The four services, empty, on 2015-02-10; those that ask each other reach each other over real sockets."""
+    journal = directory / "business-clock.jsonl"
+    Clock(journal).set(datetime(2015, 2, 10, 9, tzinfo=SHANGHAI), by="test")
+    async with AsyncExitStack() as stack:
+        token_url = await stack.enter_async_context(served(tokens_for_services(issuer))) + "/token"
+        services: dict[str, RunningService] = {}
+
+        async def start(name: str, **addresses: str) -> RunningService:
+            settings: dict[str, Any] = {"token_url": token_url, "client_id": name, "client_secret": "s", **addresses}
+            made = running_service(name, cluster, issuer, clock_file=journal, static=_STATIC, **settings)
+            services[name] = await stack.enter_async_context(made)
+            return services[name]
+
+        submission = await start("submission_svc")
+        submission_url = await stack.enter_async_context(served(submission.app))
+        scoring = await start("scoring_svc", submission_url=submission_url)
+        scoring_url = await stack.enter_async_context(served(scoring.app))
+        await start("indicator_svc", scoring_url=scoring_url)
+        await start("audit_svc")
+        yield Bureau({name: services[name] for name in SERVICES})
+
+
+@asynccontextmanager
+async def founded(
+    cluster: Cluster, issuer: TestIssuer, directory: Path, placements: Sequence[Placement]
+) -> AsyncIterator[Bureau]:
+    """The bureau with callers at these places, a confirmed period, problems, interviews, cures and findings."""
+    async with four_services(cluster, issuer, directory) as bureau:
+        bureau.callers = callers(placements)
+        await _people(bureau)
+        await _catalogue(bureau)
+        await _facts_and_scores(bureau)
+        await _follow_up(bureau)
+        yield bureau
+
+
+async def _people(bureau: Bureau) -> None:
+    setup = bureau.ask("indicator_svc", "setup")
+    since = "2015-01-01"
+    units = [
+        {"code": code, "name": f"单位{secret(code)}", "kind": kind, "parent_code": parent, "effective_from": since}
+        for code, (kind, parent) in TREE.items()
+    ]
+    await done(setup.post("/v1/unit-batches", json={"units": units}))
+    staff = [(OFFICE, "QOFF", "科员"), (HEAD, CITY, "局长"), (FIRST, CITY, "督查"), (SECOND, CITY, "督查")]
+    staff += [(victim(unit), unit, "干部") for unit in UNITS] + [(leader(unit), unit, "局长") for unit in EVALUATED]
+    staff += [(one.code, one.unit, "干部") for one in bureau.callers if not one.is_client]
+    people = [{"code": c, "name": f"人{secret(u)}", "unit_code": u, "post": post} for c, u, post in staff]
+    await done(setup.post("/v1/person-batches", json={"people": people}))
+    given = [(OFFICE, Role.PERFORMANCE_OFFICE, CITY, "all"), (HEAD, Role.COMMITTEE, CITY, "all")]
+    given += [(FIRST, Role.INSPECTOR, CITY, "all"), (SECOND, Role.INSPECTOR, CITY, "all")]
+    given += [(victim(unit), Role.COMMITTEE, unit, "own") for unit in UNITS]
+    given += [(leader(unit), Role.UNIT_LEADER, unit, "own") for unit in EVALUATED]
+    given += [(one.code, one.role, one.unit, one.scope) for one in bureau.callers]
+    given += [(FEED, Role.SOURCE_SYSTEM, CITY, "all"), (VICTIM_FEED, Role.SOURCE_SYSTEM, CITY, "all")]
+    appointments = [
+        {
+            "client_id" if code.startswith("cl") else "person_code": code,
+            "role": role,
+            "unit_code": unit,
+            "scope": scope,
+            "effective_from": since,
+        }
+        for code, role, unit, scope in given
+    ]
+    await done(setup.post("/v1/appointment-batches", json={"appointments": appointments}))
+    for year in (2015, 2016):
+        await done(setup.put(f"/v1/calendars/{year}", json={"days": []}))
+    await bureau.tell()
+
+
+def feeds(bureau: Bureau) -> list[str]:
+    """The clients that are registered as source systems."""
+    return [FEED, *(one.code for one in bureau.callers if one.role is Role.SOURCE_SYSTEM)]
+
+
+async def _catalogue(bureau: Bureau) -> None:
+    setup, office = bureau.ask("indicator_svc", "setup"), bureau.ask("indicator_svc", OFFICE)
+    suppliers = [*feeds(bureau), VICTIM_FEED]
+    metrics = [cards.metric(code, suppliers) for code in cards.METRICS]
+    await done(setup.post("/v1/metric-batches", json={"metrics": metrics}))
+    for body, drafts in ((cards.SET, cards.published_cards()), (cards.DRAFT_SET, cards.drafted_cards())):
+        await done(office.post("/v1/indicator-sets", json=body))
+        await done(office.post(f"/v1/indicator-sets/{body['code']}/card-batches", json={"cards": drafts}))
+    await done(office.post(f"/v1/indicator-sets/{cards.SET['code']}/publication"))
+    await bureau.tell()
+
+
+async def _facts_and_scores(bureau: Bureau) -> None:
+    setup, office = bureau.ask("submission_svc", "setup"), bureau.ask("submission_svc", OFFICE)
+    for client in (*feeds(bureau), VICTIM_FEED):
+        source = {"client_id": client, "name": "系统", "metric_codes": [cards.EXTRACTED]}
+        await done(setup.post("/v1/source-systems", json=source))
+    for period in (CONFIRMED, OPEN):
+        rows = [
+            {"metric": metric, "unit": unit, "period": period, "value": figure(unit)}
+            for metric in cards.MONTHLY
+            for unit in EVALUATED
+        ]
+        answer = await done(office.post("/v1/fact-batches", json={"mode": "atomic", "rows": rows}))
+        assert answer["created"] == len(rows), answer
+    feed = bureau.ask("submission_svc", FEED)
+    same = [{"metric": cards.EXTRACTED, "unit": "QD1", "period": OPEN, "value": figure("QD1")}]
+    await done(feed.post("/v1/fact-batches", json={"mode": "atomic", "rows": same}))
+    await bureau.tell()
+    policy = bureau.ask("audit_svc", OFFICE)
+    await done(policy.put("/v1/policies/QP", json=cards.POLICY))
+    scoring = bureau.ask("scoring_svc", OFFICE)
+    at = f"/v1/period-states/{cards.SET['code']}/{CONFIRMED}"
+    await done(scoring.post(f"{at}/fence"))
+    await bureau.tell()
+    await done(scoring.post(f"{at}/confirm", json={"exclusions": []}))
+    await done(scoring.post("/v1/rankings", json={"set": cards.SET["code"], "period": CONFIRMED}))
+    await bureau.tell()
+
+
+async def _follow_up(bureau: Bureau) -> None:
+    """Each unit's three problems stand at three places: untouched, noticed with a plan, held with work begun."""
+    office = bureau.ask("audit_svc", OFFICE)
+    problems = (await done(office.get("/v1/problems", params={"limit": 500})))["items"]
+    assert len(problems) == 3 * len(EVALUATED), len(problems)
+    for problem in problems:
+        place = cards.place_of(problem["indicator"])
+        if place > 0:
+            await _interview(bureau, problem, place)
+            await _cure(bureau, problem, place)
+    first, second = bureau.ask("audit_svc", FIRST), bureau.ask("audit_svc", SECOND)
+    for unit in EVALUATED:
+        await done(first.post("/v1/findings", json=cards.finding(unit, covert(unit))))
+        found = await done(first.post("/v1/findings", json=cards.finding(unit, secret(unit))))
+        await done(second.post(f"/v1/findings/{found['finding_id']}/confirmation"))
+    await bureau.tell()
+
+
+async def _interview(bureau: Bureau, problem: Mapping[str, Any], place: int) -> None:
+    office = bureau.ask("audit_svc", OFFICE)
+    found = (await done(office.get("/v1/interviews", params={"case_id": problem["case_id"]})))["items"]
+    at = f"/v1/interviews/{found[0]['interview_id']}"
+    notice = cards.notice(HEAD, leader(problem["unit"]), secret(problem["unit"]))
+    noticed = await done(office.post(f"{at}/notice", json=notice, headers=_tag(found[0])))
+    if place > 1:
+        record = cards.record(HEAD, OFFICE, leader(problem["unit"]), secret(problem["unit"]))
+        await done(office.post(f"{at}/record", json=record, headers=_tag(noticed)))
+
+
+async def _cure(bureau: Bureau, problem: Mapping[str, Any], place: int) -> None:
+    unit = problem["unit"]
+    plan = cards.plan(problem["problem_id"], leader(unit), secret(unit))
+    made = await done(bureau.ask("audit_svc", leader(unit)).post("/v1/rectifications", json=plan))
+    if place > 1:
+        await done(bureau.ask("audit_svc", OFFICE).post(f"/v1/rectifications/{made['rectification_id']}/acceptance"))
+
+
+def _tag(shown: Mapping[str, Any]) -> dict[str, str]:
+    return {"if-match": f'"{shown["version"]}"'}

@@ -1,0 +1,181 @@
+"""What the bureau of the matrix publishes and writes down: metrics, cards, a policy, notices, plans, findings."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tests.permissions.tree import EVALUATED, EVALUATOR, OTHER_EVALUATOR, UNITS, secret
+
+EXTRACTED, SELF_REPORTED, OWN_CARD, INSPECTED = "QM-1", "QM-2", "QM-3", "QM-4"
+METRICS = (EXTRACTED, SELF_REPORTED, OWN_CARD, INSPECTED)
+MONTHLY = (EXTRACTED, SELF_REPORTED, OWN_CARD)
+_ALLOWED = {"at_least": "0", "at_most": "100"}
+_LABEL = {"zh": "率", "en": "rate"}
+RULE: dict[str, Any] = {
+    "rule_language": 1,
+    "inputs": {
+        "rate": {"label": _LABEL, "type": "percent", "allowed": _ALLOWED, "missing": "refuse", "exempt": "refuse"}
+    },
+    "result": {
+        "kind": "points",
+        "base": "2",
+        "clauses": [
+            {
+                "clause": "above_tolerance",
+                "points": {
+                    "kind": "step",
+                    "of": "rate",
+                    "from": "5",
+                    "direction": "above",
+                    "per": "1",
+                    "gives": "-0.1",
+                    "mode": "whole",
+                },
+            }
+        ],
+        "floor": "0",
+        "ceiling": "none",
+        "rounding": {"mode": "half_up", "places": 2},
+    },
+}
+SET: dict[str, Any] = {
+    "code": "QSET",
+    "name": "体系",
+    "year": 2015,
+    "evaluated_unit_codes": list(EVALUATED),
+    "full_marks": str(2 * (3 + len(EVALUATED))),
+    "outside_total": False,
+}
+DRAFT_SET: dict[str, Any] = {
+    "code": "QDRAFT",
+    "name": "草稿",
+    "year": 2015,
+    "evaluated_unit_codes": list(UNITS),
+    "full_marks": str(2 * len(UNITS)),
+    "outside_total": False,
+}
+POLICY: dict[str, Any] = {
+    "name": "办法",
+    "name_en": "policy",
+    "effective_from": "2015-01-01",
+    "tiers": [
+        {
+            "tier": "red",
+            "name": "红色",
+            "name_en": "red",
+            "any_of": [{"share_at_least": "0"}],
+            "measure": "interview",
+            "interview": True,
+            "interviewer_post": "局长",
+            "respond_within_working_days": 5,
+            "rectify_within_working_days": 20,
+            "make_up_share": "0.5",
+        }
+    ],
+}
+
+
+def metric(code: str, suppliers: Sequence[str]) -> dict[str, Any]:
+    return {"code": code, "name": _LABEL, "type": "percent", "allowed": _ALLOWED, "supplied_by": list(suppliers)}
+
+
+def card(code: str, metric_code: str, evaluating: str, text: str, **more: Any) -> dict[str, Any]:
+    return {
+        "code": code,
+        "name": f"卡片{code}",
+        "level1": "一",
+        "level2": "二",
+        "type": "regular",
+        "points": "2",
+        "definition": text,
+        "standard": "标准",
+        "period_kind": "month",
+        "evaluating_unit_code": evaluating,
+        "fill_mode": "extracted",
+        "filler": "各单位",
+        "source_system": "cl-feed",
+        "due_working_days": 5,
+        "rule": RULE,
+        "bindings": {"rate": {"metric": metric_code}},
+        **more,
+    }
+
+
+def own_card(unit: str) -> str:
+    """The published card that concerns one unit alone."""
+    return f"QC-{UNITS.index(unit):02d}"
+
+
+def draft(unit: str) -> str:
+    """The drafted card that one unit evaluates."""
+    return f"QX-{UNITS.index(unit):02d}"
+
+
+def published_cards() -> list[dict[str, Any]]:
+    own = {"fill_mode": "self_reported", "source_system": None}
+    return [
+        card("QK-1", EXTRACTED, EVALUATOR, "口径"),
+        card("QK-2", SELF_REPORTED, EVALUATOR, "口径", **own),
+        card("QK-4", INSPECTED, EVALUATOR, "口径", fill_mode="inspection", period_kind="quarter", source_system=None),
+        *(
+            card(own_card(unit), OWN_CARD, OTHER_EVALUATOR, secret(unit), evaluated_unit_codes=[unit])
+            for unit in EVALUATED
+        ),
+    ]
+
+
+def drafted_cards() -> list[dict[str, Any]]:
+    return [card(draft(unit), OWN_CARD, unit, secret(unit)) for unit in UNITS]
+
+
+def place_of(indicator: str) -> int:
+    """How far the follow-up of a card's problem was taken: 0 untouched, 1 noticed, 2 held."""
+    return {"QK-1": 0, "QK-2": 1}.get(indicator, 2)
+
+
+def indicator_at(place: int, unit: str) -> str:
+    """The card whose problem of the unit stands at a place."""
+    return ("QK-1", "QK-2", own_card(unit))[place]
+
+
+def notice(interviewer: str, interviewee: str, text: str) -> dict[str, Any]:
+    return {
+        "reason": text,
+        "time": "2015-02-16T09:30:00+08:00",
+        "place": "会议室",
+        "participants": [],
+        "material": "说明",
+        "interviewer": interviewer,
+        "interviewee": interviewee,
+    }
+
+
+def record(talker: str, recorder: str, talked_to: str, text: str) -> dict[str, Any]:
+    return {
+        "talkers": [talker],
+        "recorder": recorder,
+        "talked_to": [talked_to],
+        "place": "会议室",
+        "time": "2015-02-16T09:30:00+08:00",
+        "points_raised": [text],
+        "explanation": text,
+        "commitments": [],
+    }
+
+
+def plan(problem_id: str, owner: str, text: str) -> dict[str, Any]:
+    return {
+        "problem_id": problem_id,
+        "plan": text,
+        "actions": [{"action": text, "owner": owner, "due": "2015-03-20"}],
+    }
+
+
+def finding(unit: str, text: str) -> dict[str, Any]:
+    return {
+        "problem_type": INSPECTED,
+        "unit": unit,
+        "period": "2015-Q1",
+        "text": text,
+        "evidence_hash": "0" * 64,
+        "occurred_at": "2015-01-21T10:12:00+08:00",
+    }

@@ -1,0 +1,132 @@
+"""Recipes for the routes of scoring_svc."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from shared.contracts.identity import indicator_id, unit_id
+from tests.permissions import cards
+from tests.permissions.bureau import CONFIRMED, OPEN, Bureau
+from tests.permissions.oracle import Permissions, audience, evaluates_in, reach
+from tests.permissions.recipe import (
+    ALL_EVALUATED,
+    NONE,
+    Ask,
+    Recipe,
+    Units,
+    all_evaluated,
+    common,
+    holders,
+    plain,
+    trail,
+    within,
+)
+from tests.permissions.tree import EVALUATED, EVALUATOR, OTHER_EVALUATOR, Caller
+
+_C = "scoring_svc"
+_SET = cards.SET["code"]
+_ONE = ("QD1",)
+_WHERE = {"set": _SET, "period": CONFIRMED}
+
+
+def _reads(table: Permissions, caller: Caller) -> Units:
+    """Cells of the units within reach, and those that a department within reach evaluates."""
+    reached = reach(table, caller, "scores.read")
+    return (reached | evaluates_in(reached)) & ALL_EVALUATED
+
+
+def _reads_first_card(table: Permissions, caller: Caller) -> Units:
+    reached = reach(table, caller, "scores.read")
+    return (reached | (ALL_EVALUATED if EVALUATOR in reached else NONE)) & ALL_EVALUATED
+
+
+def _party(table: Permissions, caller: Caller) -> Units:
+    """A published ranking is for who reads all, evaluates in the set, or serves in an evaluated unit or above."""
+    parties = ALL_EVALUATED | {EVALUATOR, OTHER_EVALUATOR}
+    return ALL_EVALUATED if audience(table, caller, "rankings.read", parties) else NONE
+
+
+def _cell(path: str) -> Callable[[Bureau, Caller, str], Awaitable[Ask]]:
+    async def ask(_: Bureau, __: Caller, unit: str) -> Ask:
+        return Ask(f"/v1/{path}/{indicator_id(_SET, 'QK-1')}/{unit_id(unit)}/{CONFIRMED}")
+
+    return ask
+
+
+async def _ranking(bureau: Bureau, _: Caller, __: str) -> Ask:
+    key = await bureau.one(_C, "SELECT ranking_id FROM rankings ORDER BY 1 LIMIT 1")
+    return Ask(f"/v1/rankings/{key}")
+
+
+def _computes(path: str) -> Recipe:
+    async def ask(_: Bureau, __: Caller, ___: str) -> Ask:
+        return Ask(path, body={"rules": [{"id": "one", "rule": cards.RULE}]})
+
+    return Recipe(_C, "POST", path, "write", ask, holders("rules.check"), _ONE)
+
+
+def _step(verb: str) -> Recipe:
+    path = f"/v1/period-states/{{set_code}}/{{period}}/{verb}"
+
+    async def ask(_: Bureau, __: Caller, ___: str) -> Ask:
+        at = path.format(set_code=_SET, period=OPEN)
+        return Ask(at, body={"exclusions": []} if verb == "confirm" else None)
+
+    return Recipe(_C, "POST", path, "write", ask, all_evaluated("periods.run"), _ONE)
+
+
+async def _publish(_: Bureau, __: Caller, ___: str) -> Ask:
+    return Ask("/v1/rankings", body={"set": _SET, "period": CONFIRMED})
+
+
+def _rows(path: str, sees: Any, **more: Any) -> Recipe:
+    return Recipe(_C, "GET", path, "rows", plain(path, **_WHERE), sees, EVALUATED, **more)
+
+
+RECIPES = (
+    _computes("/v1/rule-checks"),
+    _computes("/v1/rule-sentences"),
+    common(_C, "rules.check", "/v1/rule-schema"),
+    common(_C, "periods.read", "/v1/period-states", query={"set": _SET}),
+    common(_C, "periods.read", "/v1/period-states/{set_code}/{period}", set_code=_SET, period=CONFIRMED),
+    Recipe(
+        _C,
+        "GET",
+        "/v1/period-states/{set_code}/{period}/holdups",
+        "object",
+        plain(f"/v1/period-states/{_SET}/{OPEN}/holdups"),
+        all_evaluated("periods.run"),
+        _ONE,
+        shows=False,
+        names=True,
+    ),
+    _rows("/v1/scores", _reads, unit_filter="unit", pages=True),
+    Recipe(_C, "GET", "/v1/scores/{indicator_id}/{unit_id}/{period}", "object", _cell("scores"), _reads_first_card),
+    Recipe(
+        _C,
+        "GET",
+        "/v1/proofs/{indicator_id}/{unit_id}/{period}",
+        "object",
+        _cell("proofs"),
+        _reads_first_card,
+    ),
+    _rows("/v1/deductions", _reads, unit_filter="unit", pages=True),
+    _rows("/v1/points-balance", _reads),
+    _rows("/v1/rankings/provisional", within("rankings.read", EVALUATED)),
+    Recipe(
+        _C,
+        "GET",
+        "/v1/rankings",
+        "rows",
+        plain("/v1/rankings", set=_SET),
+        _party,
+        _ONE,
+        marks=lambda _: (f'"period":"{CONFIRMED}"',),
+        names=True,
+    ),
+    Recipe(_C, "GET", "/v1/rankings/{ranking_id}", "object", _ranking, _party, _ONE, names=True),
+    trail(_C),
+    _step("fence"),
+    _step("confirm"),
+    _step("close"),
+    Recipe(_C, "POST", "/v1/rankings", "write", _publish, all_evaluated("rankings.publish"), _ONE),
+)
