@@ -1,13 +1,18 @@
 import asyncio
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
 
+from deploy.local.issuer import Issuer
+from deploy.local.secret_store import SecretStore
+from deploy.local.signing import Signer
 from shared.auth import Authenticator, Reach
 from shared.errors import IdentityUnavailable, Unauthenticated
 from shared.testing import AUDIENCE, RunningService, TestIssuer
@@ -112,3 +117,38 @@ async def test_a_grant_ends_with_its_appointment(plain: RunningService) -> None:
             break
         await asyncio.sleep(0.1)
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
+async def test_opaque_tokens_are_asked_about_at_the_issuer(tmp_path: Path) -> None:
+    clients = SecretStore(tmp_path / "clients.json")
+    secret, own = clients.get("sys-1"), clients.get("audit_svc")
+    signer = Signer("http://issuer", tmp_path / "key.json")
+    issuing = httpx.AsyncClient(
+        transport=httpx.ASGITransport(Issuer(signer, clients).application()), base_url="http://issuer"
+    )
+    form = {"grant_type": "client_credentials", "token_format": "opaque"}
+    token = (await issuing.post("/token", data=form, auth=("sys-1", secret))).json()["access_token"]
+    checked = Authenticator(
+        issuer="http://issuer", audience=AUDIENCE, jwks_url="http://issuer/jwks.json",
+        introspection=("http://issuer/introspect", "audit_svc", own), grants=NoGrants(), static={}, roles_of={},
+    )  # fmt: skip
+    checked._http = issuing
+    actor = await checked.actor(f"Bearer {token}")
+    assert (actor.subject, actor.is_client) == ("sys-1", True)
+    with pytest.raises(Unauthenticated):
+        await checked.actor("Bearer an-opaque-token-nobody-issued")
+    stranger = Authenticator(
+        issuer="http://issuer", audience="another", jwks_url="http://issuer/jwks.json",
+        introspection=("http://issuer/introspect", "audit_svc", own), grants=NoGrants(), static={}, roles_of={},
+    )  # fmt: skip
+    stranger._http = issuing
+    with pytest.raises(Unauthenticated):
+        await stranger.actor(f"Bearer {token}")
+    wrong = Authenticator(
+        issuer="http://issuer", audience=AUDIENCE, jwks_url="http://issuer/jwks.json",
+        introspection=("http://issuer/introspect", "audit_svc", "wrong"), grants=NoGrants(), static={}, roles_of={},
+    )  # fmt: skip
+    wrong._http = issuing
+    with pytest.raises(IdentityUnavailable):
+        await wrong.actor(f"Bearer {token}")
+    await issuing.aclose()
