@@ -22,6 +22,7 @@ from shared.http import Edge, TransactionalRoute, install_errors, json_response
 from shared.messaging.bus import Bus, Handler
 from shared.messaging.tasks import end_all
 from shared.observability import configure_logging, log
+from shared.openapi import describe
 from shared.settings import Settings
 from shared.trail import keep_sealing
 from shared.trail_api import TRAIL_PERMISSIONS
@@ -86,6 +87,7 @@ def build(
         app.include_router(router)
     app.include_router(_operations(name, app))
     _check_permissions(routers, permissions)
+    describe(app)
     install_errors(app)
     app.add_middleware(GZipMiddleware, minimum_size=1_000)
     if settings.origins:
