@@ -120,6 +120,12 @@ JSON_EDITS = [
     ("policy.json", '{"loss_at_least": "0"}', '{"loss_at_least": "1"}', ("policy.json", "every loss has a tier")),
     ("policy.json", '"of_tier": "orange"', '"of_tier": "blue"', ("policy.json", "of_tier blue")),
     ("policy.json", '"share_at_least": "0.8"', '"share": "0.8"', ("policy.json", "a condition holds some of")),
+    (
+        "story.json",
+        '"excluded": "not_scorable", ',
+        "",
+        ("story.json", "missing: give supplied_at, or excluded with its reason"),
+    ),
     ("story.json", '"interviewer": "P0001"', '"interviewer": "P9999"', ("story.json", "P9999 names no person")),
     ("generation.json", '"form": "number"', '"form": "guess"', ("generation.json", "form is not one of")),
 ]

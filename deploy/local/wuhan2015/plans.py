@@ -153,6 +153,7 @@ def read_story(
             if field in part and part[field] not in holders:  # type: ignore[operator]
                 raise document.invalid(part[field], f"{field} {part[field]} names no {kind}")
         _check_period(document, part["period"])
+    _check_missing(document, content["missing"])
     for period in document.take(content, "periods", "periods", list):
         _check_period(document, period)
     for role, who in document.take(content, "cast", "cast", dict).items():
@@ -160,6 +161,12 @@ def read_story(
             if code not in people:
                 raise document.invalid(code, f"cast: {role} {code} names no person")
     return content
+
+
+def _check_missing(document: Document, missing: Sequence[Mapping[str, Any]]) -> None:
+    for part in missing:
+        if "supplied_at" not in part and not {"excluded", "reason"} <= set(part):
+            raise document.invalid(part["metric"], "missing: give supplied_at, or excluded with its reason")
 
 
 def _check_period(document: Document, period: str) -> None:
