@@ -14,6 +14,7 @@ import asyncpg
 import msgspec
 from sqlalchemy import CursorResult, Executable, MetaData
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.contracts.envelope import seal
@@ -40,6 +41,8 @@ DATABASE_DOWN: tuple[type[BaseException], ...] = (
     ConnectionError,
     FileNotFoundError,
     TimeoutError,
+    # No connection of the pool became free: nobody's fault but ours, and it passes.
+    PoolTimeout,
 )
 
 

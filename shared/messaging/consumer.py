@@ -13,7 +13,6 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-import sqlalchemy.exc
 from nats.aio.msg import Msg
 
 from shared.contracts.envelope import Envelope, UnknownEventType, data_of, unseal
@@ -31,11 +30,14 @@ Handler = Callable[[UnitOfWork, Any, Envelope], Awaitable[None]]
 # The consumer that fails to write a dead letter or to reach the broker tries again after this.
 _LATER = Again(1.0)
 _WAIT_SECONDS = 1.0
+_LOCKED_OUT_SECONDS = 0.05
 _FAILURES_REMEMBERED = 10_000
 _ENTER = "INSERT INTO inbox (consumer, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 # Two handlers that met in the database: nobody's fault, and the next try passes.
 _COLLIDED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 _COLLISIONS = 5
+# Another transaction is at work on the same rows for longer than the connection's lock_timeout.
+_LOCKED_OUT = (asyncpg.LockNotAvailableError,)
 
 
 class Consumer:
@@ -92,9 +94,13 @@ class Consumer:
                 self._waiting[envelope.id] = f"waits for {error.values.get('what', 'a dependency')}"
                 await asyncio.sleep(_WAIT_SECONDS)
             except Exception as error:  # noqa: BLE001 - every failure is one of the classes below
-                if _is_away(error):
+                if is_database_down(error):
                     self._gate.shut(error)
-                elif collisions < _COLLISIONS and _collided(error):
+                elif _caused_by(error, _LOCKED_OUT):
+                    # However long the other one takes; each of these tries has waited for the lock itself.
+                    log().info("event waits for a lock", type=envelope.type, event_id=str(envelope.id))
+                    await asyncio.sleep(_LOCKED_OUT_SECONDS)
+                elif collisions < _COLLISIONS and _caused_by(error, _COLLIDED):
                     collisions += 1
                     await asyncio.sleep(0.01 * collisions)
                 else:
@@ -147,15 +153,10 @@ class Consumer:
         return Term()
 
 
-def _is_away(error: BaseException) -> bool:
-    # A pool without a free connection is as good as a database that is away: nobody's fault but ours.
-    return is_database_down(error) or isinstance(error, sqlalchemy.exc.TimeoutError)
-
-
-def _collided(error: BaseException) -> bool:
+def _caused_by(error: BaseException, kinds: tuple[type[BaseException], ...]) -> bool:
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, _COLLIDED):
+        if isinstance(cause, kinds):
             return True
         cause = getattr(cause, "orig", None) or cause.__cause__
     return False

@@ -4,8 +4,11 @@ from uuid import uuid4
 import pytest
 from fastapi import APIRouter
 
+from deploy.local.postgres import ServiceDsns
 from shared.http import TransactionalRoute, decode_cursor, encode_cursor
-from shared.testing import RunningService
+from shared.settings import Settings
+from shared.testing import NOBODY_LISTENS, RunningService, TestIssuer
+from tests.shared.plain.app import create_app
 
 
 async def test_a_commit_that_fails_is_never_answered_as_done(plain: RunningService) -> None:
@@ -45,6 +48,27 @@ async def test_a_refused_request_may_be_tried_again_under_its_key(plain: Running
     code = f"taken-{uuid4()}"
     for _ in range(2):
         assert (await client.post("/v1/things", json={"code": code}, headers=key)).status_code == 409
+
+
+async def test_a_pool_without_a_free_connection_is_answered_unavailable(
+    plain_dsns: ServiceDsns, issuer: TestIssuer
+) -> None:
+    app = create_app(
+        Settings(
+            database_url=plain_dsns.app, database_pool=1, nats_url=NOBODY_LISTENS, issuer=issuer.issuer,
+            jwks_url=issuer.jwks_url, static_appointments={"setup": "operator"}, log_level="CRITICAL",
+        )
+    )  # fmt: skip
+    async with app.router.lifespan_context(app):
+        service = RunningService("plain_svc", app, issuer, {}, plain_dsns)
+        client = service.client(client="setup")
+        slow = asyncio.create_task(client.post("/v1/things", json={"code": f"s-{uuid4()}", "wait": 7}))
+        await asyncio.sleep(0.5)
+        crowded = await client.post("/v1/things", json={"code": f"c-{uuid4()}"})
+        assert (crowded.status_code, crowded.json()["code"]) == (503, "unavailable")
+        assert crowded.headers["retry-after"] == "1"
+        assert (await slow).status_code == 201
+        await service.close()
 
 
 async def test_a_key_held_too_long_is_answered_in_progress(plain: RunningService) -> None:

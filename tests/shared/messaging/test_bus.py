@@ -145,6 +145,22 @@ async def test_while_a_dependency_is_away_an_event_waits_without_spending_a_deli
         assert (calls, await audit.count("dead_letters")) == (4, 0)
 
 
+async def test_an_event_that_waits_for_a_lock_spends_no_try_however_long_it_takes(system: System) -> None:
+    async with pair(system, retry_delays=(0.05,)) as (scoring, audit):
+        calls = 0
+
+        async def find_locked(_: IndicatorDeducted) -> None:
+            nonlocal calls
+            calls += 1
+            if calls < 10:
+                raise asyncpg.LockNotAvailableError("canceling statement due to lock timeout")
+
+        audit.before = find_locked
+        await scoring.record([1])
+        assert await settled(audit, 1, within=10)
+        assert (calls, await audit.count("dead_letters")) == (10, 0)
+
+
 async def test_while_its_database_is_away_an_event_waits_without_spending_a_delivery(
     system: System, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
