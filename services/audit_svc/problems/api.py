@@ -165,7 +165,10 @@ async def publish_policy(
     actor: Annotated[Actor, permits("policies.publish")],
     uow: Uow,
 ) -> dict[str, Any]:
-    """Publish a version of a policy; all standing problems are judged by it. If-Match is needed once it exists."""
+    """Publish a version of a policy; it judges standing losses of periods that end on its day or later.
+
+    If-Match is needed once the policy exists.
+    """
     # The table judges the whole bureau, so an appointment over a part of it is not enough.
     demand_everywhere(actor, "policies.publish")
     if body.code not in (None, code):

@@ -148,12 +148,16 @@ NOTHING_LOST = replace(UNJUDGED, tier=BELOW_THRESHOLD)
 
 
 def policy_for(policies: Iterable[Policy], set_id: UUID, day: date) -> Policy | None:
-    """The policy that judges a set on a day: one that names the set before one for all, then the latest in force."""
-    fitting = [
-        policy
-        for policy in policies
-        if policy.effective_from <= day and (not policy.set_ids or set_id in policy.set_ids)
-    ]
+    """The policy that judges a set on a day: one that names the set before one for all, then the latest in force.
+
+    Of each policy the highest version counts that is in force on the day: a version for the second half of the year
+    leaves the first half to the one before.
+    """
+    in_force: dict[str, Policy] = {}
+    for policy in sorted(policies, key=lambda one: one.version):
+        if policy.effective_from <= day:
+            in_force[policy.code] = policy
+    fitting = [policy for policy in in_force.values() if not policy.set_ids or set_id in policy.set_ids]
     return max(fitting, key=lambda p: (bool(p.set_ids), p.effective_from, p.code), default=None)
 
 

@@ -97,11 +97,9 @@ async def add_versions(
     await add(driver, "problem_versions", _VERSION_COLUMNS, rows)
 
 
-async def current_policies(driver: asyncpg.Connection) -> list[Policy]:
-    """The newest version of every policy."""
-    rows = await driver.fetch(
-        "SELECT DISTINCT ON (code) code, version, document FROM policies ORDER BY code, version DESC"
-    )
+async def published_policies(driver: asyncpg.Connection) -> list[Policy]:
+    """Every version of every policy: earlier days are judged by the one in force then."""
+    rows = await driver.fetch("SELECT code, version, document FROM policies ORDER BY code, version")
     return [policy_of(row["code"], row["version"], row["document"]) for row in rows]
 
 

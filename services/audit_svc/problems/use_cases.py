@@ -51,12 +51,12 @@ async def follow_deductions(uow: UnitOfWork, event: IndicatorDeducted, clock: Cl
     await repository.add_versions(
         driver, stated, {one.deduction_id: problem_id_of(one.deduction_id) for one in stated}, moment.now
     )
-    policies = await repository.current_policies(driver)
+    policies = await repository.published_policies(driver)
     await _carry(uow, pairs, stated, policies, moment)
 
 
 async def publish_policy(uow: UnitOfWork, code: str, document: dict[str, Any], seen: int, clock: Clock) -> int:
-    """Publish a version of a policy and judge every standing problem by it. Returns the version.
+    """Publish a version of a policy and judge every standing problem anew, by what was in force. Returns the version.
 
     `seen` is the version the editor read, 0 for none. Raises Stale if another was published since.
     """
@@ -69,7 +69,7 @@ async def publish_policy(uow: UnitOfWork, code: str, document: dict[str, Any], s
     moment = moment_of(clock)
     await repository.add_policy(driver, code, version + 1, document, uow.who, moment.now)
     uow.trail("publish_policy", "policy", code, before=known["document"] if known else None, after=document)
-    policies = await repository.current_policies(driver)
+    policies = await repository.published_policies(driver)
     after: repository.Pair | None = None
     while pairs := await repository.all_pairs(driver, after, _PAIRS_AT_ONCE):
         await repository.lock_pairs(driver, pairs)

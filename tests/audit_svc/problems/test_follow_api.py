@@ -88,6 +88,17 @@ async def test_without_a_policy_a_deduction_is_recorded_and_judged_later(stage: 
     assert (problem["tier"], problem["interview"]["state"]) == ("yellow", "withdrawn")
 
 
+async def test_a_version_for_later_leaves_earlier_problems_as_they_were_judged(stage: Stage) -> None:
+    await stage.publish_policy()
+    await stage.service.deliver(deducted(deduction("A", "2015-02", "9")))
+    later = {**POLICY, "effective_from": "2015-07-01"}
+    answer = await stage.publish_policy(later, **{"if-match": '"1"'})
+    assert answer.json()["version"] == 2, answer.text
+    problem = await stage.problem("A", "2015-02")
+    assert (problem["tier"], problem["policy_version"]) == ("red", 1)
+    assert problem["interview"]["state"] == "planned"
+
+
 async def test_a_bad_policy_is_refused_with_a_pointer(stage: Stage) -> None:
     bad = {**POLICY, "tiers": [{**POLICY["tiers"][0], "make_up_share": 0.5}]}
     answer = await stage.publish_policy(bad)

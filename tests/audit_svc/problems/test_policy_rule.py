@@ -109,6 +109,14 @@ def test_the_policy_that_names_the_set_then_the_latest_in_force() -> None:
     assert policy_for([POLICY], SET, date(2014, 12, 31)) is None
 
 
+def test_a_later_version_judges_from_its_own_day_on() -> None:
+    second = replace(POLICY, version=2, effective_from=date(2015, 7, 1))
+    corrected = replace(POLICY, version=3, effective_from=date(2015, 7, 1))
+    assert policy_for([POLICY, second], SET, date(2015, 6, 30)) == POLICY
+    assert policy_for([second, POLICY], SET, date(2015, 7, 31)) == second
+    assert policy_for([second, corrected, POLICY], SET, date(2015, 7, 31)) == corrected
+
+
 @pytest.mark.parametrize(
     ("loss", "share", "points"),
     [("8.64", "0.5", "4.32"), ("1.25", "0.3", "0.38"), ("0.01", "0.5", "0.01"), ("1", "0", "0.00")],
