@@ -18,9 +18,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     metric_id: UUID
     unit_id: UUID
     version: int
-    state: FactState
-    provenance: Provenance
-    received_at: datetime
+    state: FactState = "present"
     value: Any = None
     reason: str | None = None
 
@@ -34,7 +32,7 @@ class Amendment(msgspec.Struct, frozen=True, kw_only=True):
 
 @event("facts.recorded.v1", producer="submission_svc", readers=("scoring_svc",))
 class FactsRecorded(Event, frozen=True, kw_only=True):
-    """A chunk of facts of one period, written in one transaction.
+    """A chunk of facts of one period, received at one moment from one source and written in one transaction.
 
     `chunk_no` grows within submission_svc: after a fence all chunks of the period written before it have a number
     at most the fence's `last_chunk`.
@@ -43,6 +41,8 @@ class FactsRecorded(Event, frozen=True, kw_only=True):
     batch_id: UUID
     chunk_no: int
     period: str
+    provenance: Provenance
+    received_at: datetime
     facts: list[Fact]
     amendment: Amendment | None = None
 

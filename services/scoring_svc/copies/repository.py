@@ -180,8 +180,8 @@ async def keep_facts(driver: asyncpg.Connection, event: FactsRecorded) -> set[tu
     facts = sorted(event.facts, key=lambda fact: (fact.metric_id, fact.unit_id, fact.version))
     rows = await driver.fetch(
         "INSERT INTO facts (period, metric_id, unit_id, version, state, value, reason, received_at) "
-        "SELECT $1, * FROM unnest($2::uuid[], $3::uuid[], $4::int[], $5::text[], $6::text[], $7::text[], "
-        "$8::timestamptz[]) ON CONFLICT DO NOTHING RETURNING metric_id, unit_id",
+        "SELECT $1, *, $8::timestamptz FROM unnest($2::uuid[], $3::uuid[], $4::int[], $5::text[], $6::text[], "
+        "$7::text[]) ON CONFLICT DO NOTHING RETURNING metric_id, unit_id",
         event.period,
         [fact.metric_id for fact in facts],
         [fact.unit_id for fact in facts],
@@ -189,7 +189,7 @@ async def keep_facts(driver: asyncpg.Connection, event: FactsRecorded) -> set[tu
         [fact.state for fact in facts],
         [_value_text(fact) for fact in facts],
         [fact.reason for fact in facts],
-        [fact.received_at for fact in facts],
+        event.received_at,
     )
     await driver.execute(
         "INSERT INTO fact_chunks (period, chunk_no, batch_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import asyncpg
@@ -13,11 +13,12 @@ from services.submission_svc.facts.domain import Intent, Outcome, Rows, Writer
 from shared.auth import Reach, reach_condition
 from shared.contracts.envelope import seal
 from shared.contracts.registry import declaration_of
-from shared.contracts.submission import FactsRecorded
+from shared.contracts.submission import FactsRecorded, Provenance
 from shared.observability import current_traceparent
 
 _TYPE = declaration_of(FactsRecorded).name
-_MARK = '"chunk_no":0,"period":"","facts":[]'
+# Where the numbers, the period and the facts of a chunk go into the sealed example.
+_NUMBER, _PERIOD, _FACTS = '"chunk_no":0', ',"period":""', '"facts":[]'
 _UNITS_TODAY = (
     "JOIN directory_unit_spans u ON u.unit_id = f.unit_id AND u.effective_from <= $1 "
     "AND (u.effective_to IS NULL OR u.effective_to > $1)"
@@ -43,21 +44,30 @@ def facts_per_chunk(values: Iterable[str | None], reasons: Iterable[str | None])
 
 def _writing(author: str, provenance: str, intent: Intent, slice_size: int) -> tuple[object, ...]:
     """The parameters of the writing half: the envelope of these chunks, cut where number, period and facts go."""
-    example = FactsRecorded(batch_id=intent.batch_id, chunk_no=0, period="", facts=[], amendment=intent.amendment)
+    example = FactsRecorded(
+        batch_id=intent.batch_id,
+        chunk_no=0,
+        period="",
+        provenance=cast("Provenance", provenance),
+        received_at=intent.received_at,
+        facts=[],
+        amendment=intent.amendment,
+    )
     event_id, name, body = seal(example, at=intent.received_at, traceparent=current_traceparent())
     head, rest = body.decode().split(str(event_id), 1)
-    after_id, tail = rest.split(_MARK, 1)
+    after_id, after_number = rest.split(_NUMBER, 1)
+    after_number, after_period = after_number.split(_PERIOD, 1)
+    after_period, tail = after_period.split(_FACTS, 1)
     return (
         provenance,
         author,
         intent.received_at,
         intent.batch_id,
-        f'","provenance":"{provenance}","received_at":"{intent.received_at.isoformat()}"',
         name,
         head,
         f'{after_id}"chunk_no":',
-        ',"period":"',
-        '","facts":[',
+        f'{after_number},"period":"',
+        f'"{after_period}"facts":[',
         f"]{tail}",
         slice_size,
     )

@@ -17,7 +17,7 @@ MOST_FACTS_PER_CHUNK = 1_000
 # What the facts of one chunk may come to in bytes: with its envelope it stays under the broker's 1 MB.
 CHUNK_BYTES = 800_000
 # A fact on the wire without its value and reason, in bytes.
-BARE_FACT_BYTES = 320
+BARE_FACT_BYTES = 180
 LONGEST_RECORDS = 100_000
 
 # Writers of a period share its gate, in the order of the periods; a fence takes it alone. Statements after this one
@@ -149,7 +149,8 @@ written AS (
     FROM written
 ), wired AS (
     SELECT period, version, concat('{"metric_id":"', metric_id, '","unit_id":"', unit_id, '","version":', version,
-        ',"state":"', state, %(fact_middle)s::text, CASE WHEN value IS NOT NULL THEN ',"value":' END, value,
+        CASE WHEN state <> 'present' THEN ',"state":"' || state || '"' END,
+        CASE WHEN value IS NOT NULL THEN ',"value":' END, value,
         CASE WHEN reason IS NOT NULL THEN ',"reason":' || to_json(reason) END, '}') AS fact,
         (row_number() OVER () - 1) / %(slice)s::integer AS slice
     FROM written
@@ -169,7 +170,7 @@ written AS (
 SELECT coalesce(sum(facts), 0)::integer AS written, coalesce(sum(created), 0)::integer AS created"""
 
 _WRITE_PARAMETERS = (
-    "provenance", "author", "received", "batch", "fact_middle", "type", "head", "after_id", "after_number",
+    "provenance", "author", "received", "batch", "type", "head", "after_id", "after_number",
     "after_period", "tail", "slice",
 )  # fmt: skip
 

@@ -204,8 +204,6 @@ def fact(
         unit_id=unit_id(unit),
         version=version,
         state=state,
-        provenance="feed",
-        received_at=NOON,
         value=value,
         reason=reason,
     )
@@ -213,7 +211,10 @@ def fact(
 
 def facts(chunk: int, *items: Fact, period: str = "2015-01", amendment: str | None = None) -> FactsRecorded:
     told = Amendment(reason=amendment, approved_by="PO1") if amendment else None
-    return FactsRecorded(batch_id=uuid4(), chunk_no=chunk, period=period, facts=list(items), amendment=told)
+    return FactsRecorded(
+        batch_id=uuid4(), chunk_no=chunk, period=period, provenance="feed", received_at=NOON, facts=list(items),
+        amendment=told,
+    )  # fmt: skip
 
 
 @dataclass

@@ -120,11 +120,12 @@ def chunks(period: str, rows: Sequence[FactRow], first: int = 1) -> Iterator[Fac
                 unit_id=unit_id(row.unit),
                 version=1,
                 state=row.state or "present",  # type: ignore[arg-type]
-                provenance="feed",
-                received_at=row.received_at,
                 value=row.value,
                 reason=row.reason,
             )
             for row in rows[start : start + CHUNK]
         ]
-        yield FactsRecorded(batch_id=uuid4(), chunk_no=number, period=period, facts=told)
+        received = max(row.received_at for row in rows[start : start + CHUNK])
+        yield FactsRecorded(
+            batch_id=uuid4(), chunk_no=number, period=period, provenance="feed", received_at=received, facts=told
+        )

@@ -33,7 +33,7 @@ async def test_a_report_is_edited_only_over_the_version_read(bureau: Bureau) -> 
     same = await bureau.liaison.put(URL, json={"value": "2"}, headers={"if-match": '"2"'})
     assert (same.json()["version"], same.json()["changed"]) == (2, False)
     chunks = await bureau.service.events(FactsRecorded)
-    assert [(f.version, f.value, f.provenance) for c in chunks for f in c.facts] == [
+    assert [(f.version, f.value, c.provenance) for c in chunks for f in c.facts] == [
         (1, "1", "self_typed"),
         (2, "2", "self_typed"),
     ]
