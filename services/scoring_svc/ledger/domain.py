@@ -127,6 +127,7 @@ class Standing:
     scored: Scored
     entered: int
     confirmed: bool
+    card_version: int
 
 
 @dataclass(frozen=True)

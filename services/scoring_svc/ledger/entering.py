@@ -58,13 +58,12 @@ _EVALUATION_COLUMNS = (
 
 @dataclass(frozen=True)
 class Occasion:
-    """Why cells are entered: at confirmation or at once, for which reason, by whom, when, under which calendar."""
+    """Why cells are entered: at confirmation or at once, for which reason, by whom, when."""
 
     timing: Literal["immediate", "confirmed"]
     reason: Literal["scored", "fact_amended", "ruling", "correction"]
     who: str
     at: datetime
-    calendar: str
     note: str = ""
 
 
@@ -121,7 +120,8 @@ def _evaluation(group: Group, number: int, occasion: Occasion) -> tuple[object, 
     inputs = msgspec.json.encode(group.inputs, order="sorted").decode()
     card = group.card
     head = (group.period.key, card.indicator_id, number, card.version)
-    return (*head, rule.hash, occasion.calendar, inputs, secrets.token_bytes(16), occasion.at)
+    edition = group.calendar.version if group.calendar else ""
+    return (*head, rule.hash, edition, inputs, secrets.token_bytes(16), occasion.at)
 
 
 async def _add_versions(

@@ -4,7 +4,7 @@ Belongs here: pure preparation of a group's evaluation and reading of its outcom
 rules (engine), statements (repository), what the ledger makes of it (domain).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -46,6 +46,7 @@ class Group:
     period: Period
     facts: Mapping[str, Mapping[str, Any]]
     inputs: Mapping[str, Mapping[str, int | str]]
+    calendar: WorkingCalendar | None
     stopped: str | None = None
 
 
@@ -101,7 +102,20 @@ def prepare(
             if text is not None:
                 versions[name] = values[name] = text
         read[str(unit)], kept[str(unit)] = values, versions
-    return Group(card, period, read, kept, stopped)
+    return Group(card, period, read, kept, surroundings.calendar, stopped)
+
+
+def years_around(year: int, published: Collection[int]) -> tuple[int, int]:
+    """First and last of the published years that lie around a year without a gap, or of those next to it.
+
+    A year between two published ones whose own calendar has not come is unknown, not one without holidays.
+    """
+    first = last = min(published, key=lambda known: (abs(known - year), known))
+    while first - 1 in published:
+        first -= 1
+    while last + 1 in published:
+        last += 1
+    return first, last
 
 
 def _needs_due(card: IndicatorPublished) -> bool:
@@ -120,6 +134,20 @@ def _due(card: IndicatorPublished, period: Period, calendar: WorkingCalendar | N
         return None
 
 
+def as_confirmed(
+    card: IndicatorPublished, cells: Mapping[UUID, Scored], calendar: WorkingCalendar | None
+) -> Surroundings:
+    """What a card's confirmed cells read besides facts: the calendar of then, the groups that stand in their inputs."""
+    names = {name: binding.unit_group for name, binding in card.bindings.items() if binding.unit_group is not None}
+    return Surroundings(
+        calendar,
+        {
+            unit: {names[name]: str(text) for name, text in cell.inputs.items() if name in names}
+            for unit, cell in cells.items()
+        },
+    )
+
+
 def as_engine_reads(fact: StoredFact) -> Any:
     """A stored fact in the form of the rule language."""
     if fact.state == "present":
@@ -128,18 +156,18 @@ def as_engine_reads(fact: StoredFact) -> Any:
     return {name: value for name, value in told.items() if value is not None}
 
 
-def score(group: Group, calendar: WorkingCalendar | None) -> list[Scored]:
+def score(group: Group) -> list[Scored]:
     """Evaluate a prepared group by the reference engine; one cell per unit, in the order of the card's units."""
     if group.stopped is not None:
         marks = Decimal(group.card.points)
         return [Scored(UUID(u), "refused", marks, code=group.stopped, inputs=i) for u, i in group.inputs.items()]
-    outcomes = evaluate_group(rule_of(group.card), group.facts, calendar)
+    outcomes = evaluate_group(rule_of(group.card), group.facts, group.calendar)
     return [_scored(group, unit, outcome) for unit, outcome in outcomes.items()]
 
 
-def score_all(groups: Sequence[Group], calendar: WorkingCalendar | None) -> list[list[Scored]]:
+def score_all(groups: Sequence[Group]) -> list[list[Scored]]:
     """`score` for many groups; pure and long, so callers run it beside the event loop."""
-    return [score(group, calendar) for group in groups]
+    return [score(group) for group in groups]
 
 
 def _scored(group: Group, unit: str, outcome: Outcome) -> Scored:

@@ -46,8 +46,8 @@ async def prove(
             raise NotFound
         card = await _card(connection, indicator_id, stored["indicator_version"])
         inputs = msgspec.json.decode(stored["inputs"], type=dict[str, dict[str, int | str]])
-        group = await _as_then(connection, card, period, inputs)
         calendar = await repository.calendar_edition(connection, stored["calendar"])
+        group = await _as_then(connection, card, period, inputs, calendar)
         salt, note = stored["salt"], stored["note"]
     else:
         versions = await copies.cards_of_indicator(connection, indicator_id)
@@ -55,8 +55,8 @@ async def prove(
         if governs is None or unit_id not in governs.evaluated_unit_ids:
             raise NotFound
         card, salt, note = governs, secrets.token_bytes(16), None
-        group, calendar = await _as_now(connection, card, period)
-    outcome = evaluate_group(rule_of(card), group.facts, calendar)[str(unit_id)]
+        group = await _as_now(connection, card, period)
+    outcome = evaluate_group(rule_of(card), group.facts, group.calendar)[str(unit_id)]
     proof = _with_versions(outcome.proof, group.inputs[str(unit_id)])
     if not shows_peers:
         proof = hide_peers(proof, str(unit_id), salt)
@@ -75,6 +75,7 @@ async def _as_then(
     card: IndicatorPublished,
     period: Period,
     inputs: Mapping[str, Mapping[str, int | str]],
+    calendar: WorkingCalendar | None,
 ) -> Group:
     wanted = []
     for unit, read in inputs.items():
@@ -91,7 +92,7 @@ async def _as_then(
         }
         for unit, read in inputs.items()
     }
-    return Group(card, period, read_then, inputs)
+    return Group(card, period, read_then, inputs, calendar)
 
 
 def _value(
@@ -104,12 +105,10 @@ def _value(
     return None if fact is None else as_engine_reads(fact)
 
 
-async def _as_now(
-    connection: asyncpg.Connection, card: IndicatorPublished, period: Period
-) -> tuple[Group, WorkingCalendar | None]:
+async def _as_now(connection: asyncpg.Connection, card: IndicatorPublished, period: Period) -> Group:
     facts = await copies.newest_facts(connection, period.key, metrics_of(card))
     around = await repository.surroundings(connection, card.evaluated_unit_ids, period.last)
-    return prepare(card, period, facts, around), around.calendar
+    return prepare(card, period, facts, around)
 
 
 def _with_versions(node: Any, inputs: Mapping[str, int | str]) -> Any:

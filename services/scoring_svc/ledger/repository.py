@@ -14,7 +14,7 @@ import msgspec
 from services.scoring_svc.copies.repository import unit_groups
 from services.scoring_svc.engine.domain import WorkingCalendar
 from services.scoring_svc.ledger.domain import CellStatus, Entry, Exclusion, Scored, Standing
-from services.scoring_svc.ledger.evaluation import Group, Surroundings, rule_of
+from services.scoring_svc.ledger.evaluation import Group, Surroundings, rule_of, years_around
 from shared.contracts.scoring import Deduction
 from shared.directory.repository import working_days
 
@@ -56,15 +56,16 @@ async def hold_groups(driver: asyncpg.Connection, period: str, indicators: Itera
 
 
 async def surroundings(connection: Connection, units: Iterable[UUID], day: date) -> Surroundings:
-    """The working calendar as now published, and the groups of units as of a day."""
+    """The working calendar as now published around a day, and the groups of units as of that day."""
     known = await working_days(connection)
     groups = await unit_groups(connection, units, day)
     if not known.years:
         return Surroundings(None, groups)
+    first, last = years_around(day.year, known.years)
     return Surroundings(
         _calendar(
-            date(min(known.years), 1, 1),
-            date(max(known.years), 12, 31),
+            date(first, 1, 1),
+            date(last, 12, 31),
             [day for day, working in known.exceptions.items() if not working],
             [day for day, working in known.exceptions.items() if working],
         ),
@@ -83,16 +84,23 @@ def _days_text(calendar: WorkingCalendar) -> bytes:
     return _encode({"first": calendar.first, "last": calendar.last, **days})
 
 
-async def keep_calendar(driver: asyncpg.Connection, calendar: WorkingCalendar | None) -> str:
-    """Store a calendar that an evaluation used, once; returns its edition, an empty text for none."""
-    if calendar is None:
-        return ""
-    await driver.execute(
+async def keep_calendars(driver: asyncpg.Connection, groups: Iterable[Group]) -> None:
+    """Store the calendars that evaluations used, each edition once."""
+    used = {group.calendar.version: group.calendar for group in groups if group.calendar is not None}
+    await driver.executemany(
         "INSERT INTO calendar_editions (edition, days) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-        calendar.version,
-        _days_text(calendar).decode(),
+        [(edition, _days_text(calendar).decode()) for edition, calendar in sorted(used.items())],
     )
-    return calendar.version
+
+
+async def calendar_last_used(connection: Connection, period: str, indicator: UUID) -> WorkingCalendar | None:
+    """The calendar under which an indicator was last entered in a period; None if there was none."""
+    edition = await connection.fetchval(
+        "SELECT calendar FROM evaluations WHERE period = $1 AND indicator_id = $2 ORDER BY evaluation_no DESC LIMIT 1",
+        period,
+        indicator,
+    )
+    return await calendar_edition(connection, edition) if edition else None
 
 
 async def calendar_edition(connection: Connection, edition: str) -> WorkingCalendar | None:
@@ -141,15 +149,15 @@ async def standing_cells(
 ) -> Mapping[tuple[UUID, UUID], Standing]:
     """The cells of indicators as they stand, by (indicator, unit)."""
     rows = await connection.fetch(
-        "SELECT indicator_id, unit_id, standing, entered_version, state, code, note, full_marks, score, "
-        "entries, inputs "
+        "SELECT indicator_id, unit_id, standing, entered_version, indicator_version, state, code, note, "
+        "full_marks, score, entries, inputs "
         "FROM cells WHERE period = $1 AND indicator_id = ANY($2::uuid[])",
         period,
         list(indicators),
     )
     return {
         (row["indicator_id"], row["unit_id"]): Standing(
-            scored_of(row), row["entered_version"], row["standing"] == "confirmed"
+            scored_of(row), row["entered_version"], row["standing"] == "confirmed", row["indicator_version"]
         )
         for row in rows
     }

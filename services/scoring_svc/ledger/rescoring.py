@@ -13,7 +13,6 @@ from uuid import UUID
 
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.domain import StoredFact, counts_working_days, governing, groups_units, metrics_of
-from services.scoring_svc.engine.domain import WorkingCalendar
 from services.scoring_svc.ledger import period_repository as periods
 from services.scoring_svc.ledger import repository
 from services.scoring_svc.ledger.domain import NOTHING, Scored, Standing, excluded
@@ -26,7 +25,7 @@ from services.scoring_svc.ledger.entering import (
     tell_digest,
     tell_scores,
 )
-from services.scoring_svc.ledger.evaluation import Group, prepare, reads_peers, score_all
+from services.scoring_svc.ledger.evaluation import Group, Surroundings, as_confirmed, prepare, reads_peers, score_all
 from services.scoring_svc.ledger.period_repository import PeriodRow
 from services.scoring_svc.ledger.repository import CellRow
 from shared.contracts.indicator import IndicatorPublished
@@ -44,6 +43,14 @@ class Cause:
 
     at: datetime
     amendment: Amendment | None = None
+
+
+@dataclass(frozen=True)
+class Read:
+    """A card to be scored, and what surrounded it at the confirmation; `then` is None while the period may change."""
+
+    card: IndicatorPublished
+    then: Surroundings | None
 
 
 async def apply_facts(uow: UnitOfWork, event: FactsRecorded, at: datetime) -> None:
@@ -108,13 +115,18 @@ async def rescore(
     # A card, a group or a calendar that comes after confirmation does not reach back; only facts are amended.
     open_cards = [card for card in cards if changed is not None or states[card.set_id].state in {"open", "fenced"}]
     await repository.hold_groups(driver, period.key, [card.indicator_id for card in open_cards])
-    groups, calendar = await _prepare(uow, period, open_cards, changed)
+    standing = await repository.standing_cells(driver, period.key, [card.indicator_id for card in open_cards])
+    reads = [
+        Read(card, None)
+        if states[card.set_id].state in {"open", "fenced"}
+        else await _as_confirmed(uow, card, standing, period)
+        for card in open_cards
+    ]
+    groups = await _prepare(uow, period, [read for read in reads if read is not None], changed)
     if not groups:
         return
-    standing = await repository.standing_cells(driver, period.key, [group.card.indicator_id for group in groups])
-    await repository.keep_calendar(driver, calendar)
-    scored = await _scored(uow, groups, calendar)
-    edition = calendar.version if calendar else ""
+    await repository.keep_calendars(driver, groups)
+    scored = await _scored(uow, groups)
     for set_id, state in states.items():
         results = [(group, cells) for group, cells in zip(groups, scored, strict=True) if group.card.set_id == set_id]
         if not results:
@@ -122,9 +134,9 @@ async def rescore(
         if state.state == "closed":
             uow.trail("score", "period", f"{set_id}/{period.key}", outcome="refused:period_closed")
         elif state.state == "confirmed":
-            await _amend(uow, set_id, period, results, standing, cause, edition)
+            await _amend(uow, set_id, period, results, standing, cause)
         else:
-            await _put_provisional(uow, set_id, period, results, standing, cause, edition)
+            await _put_provisional(uow, set_id, period, results, standing, cause)
 
 
 async def _hold(uow: UnitOfWork, set_id: UUID, period: Period) -> PeriodRow:
@@ -138,21 +150,38 @@ async def _hold(uow: UnitOfWork, set_id: UUID, period: Period) -> PeriodRow:
     return state
 
 
-async def _prepare(
-    uow: UnitOfWork, period: Period, cards: Sequence[IndicatorPublished], changed: Changed | None
-) -> tuple[list[Group], WorkingCalendar | None]:
+async def _as_confirmed(
+    uow: UnitOfWork, card: IndicatorPublished, standing: Mapping[Cell, Standing], period: Period
+) -> Read | None:
+    """The card, calendar and groups that an indicator was confirmed under; None if it was not.
+
+    What was published since reaches back neither for the amended unit nor for its peers: only the fact changed.
+    """
     driver = await uow.driver()
-    metrics = {metric for card in cards for metric in metrics_of(card)}
+    cells = {unit: known for (indicator, unit), known in standing.items() if indicator == card.indicator_id}
+    version = max((known.card_version for known in cells.values() if known.confirmed), default=None)
+    if version is None:
+        return None
+    if card.version != version:
+        versions = await copies.cards_of_indicator(driver, card.indicator_id)
+        card = next(one for one in versions if one.version == version)
+    calendar = await repository.calendar_last_used(driver, period.key, card.indicator_id)
+    return Read(card, as_confirmed(card, {unit: known.scored for unit, known in cells.items()}, calendar))
+
+
+async def _prepare(uow: UnitOfWork, period: Period, reads: Sequence[Read], changed: Changed | None) -> list[Group]:
+    driver = await uow.driver()
+    metrics = {metric for read in reads for metric in metrics_of(read.card)}
     facts = await copies.newest_facts(driver, period.key, metrics)
-    units = {unit for card in cards for unit in card.evaluated_unit_ids}
+    units = {unit for read in reads for unit in read.card.evaluated_unit_ids}
     around = await repository.surroundings(driver, units, period.last)
     groups = []
-    for card in cards:
+    for card, then in ((read.card, read.then) for read in reads):
         only = None if reads_peers(card) else _units_with_facts(card, facts, changed)
-        group = prepare(card, period, facts, around, only)
+        group = prepare(card, period, facts, then or around, only)
         if group.facts:
             groups.append(group)
-    return groups, around.calendar
+    return groups
 
 
 def _units_with_facts(
@@ -162,11 +191,11 @@ def _units_with_facts(
     return {unit for metric, unit in (facts if changed is None else changed) if metric in metrics}
 
 
-async def _scored(uow: UnitOfWork, groups: Sequence[Group], calendar: WorkingCalendar | None) -> list[list[Scored]]:
+async def _scored(uow: UnitOfWork, groups: Sequence[Group]) -> list[list[Scored]]:
     if len(groups) < _BESIDE_THE_LOOP:
-        found = score_all(groups, calendar)
+        found = score_all(groups)
     else:
-        found = await asyncio.to_thread(score_all, groups, calendar)
+        found = await asyncio.to_thread(score_all, groups)
     period = groups[0].period.key
     taken_out = await repository.exclusions(await uow.driver(), period, [group.card.indicator_id for group in groups])
     return [
@@ -182,7 +211,6 @@ async def _put_provisional(
     results: Iterable[tuple[Group, Sequence[Scored]]],
     standing: Mapping[Cell, Standing],
     cause: Cause,
-    edition: str,
 ) -> None:
     """Overwrite provisional cells; a loss of an immediate indicator enters the ledger at once."""
     driver = await uow.driver()
@@ -200,7 +228,7 @@ async def _put_provisional(
         if now:
             at_once.append((group, now))
     if at_once:
-        occasion = Occasion("immediate", "scored", uow.who, cause.at, edition)
+        occasion = Occasion("immediate", "scored", uow.who, cause.at)
         done = await enter(uow, set_id, period.key, at_once, standing, occasion)
         rows.extend(done.cells)
         tell_deductions(uow, set_id, done.deductions)
@@ -221,7 +249,6 @@ async def _amend(
     results: Iterable[tuple[Group, Sequence[Scored]]],
     standing: Mapping[Cell, Standing],
     cause: Cause,
-    edition: str,
 ) -> None:
     """Enter what an amended fact changed after confirmation, and tell the cells, the deductions and the new digest."""
     settled: list[tuple[Group, Sequence[Scored]]] = []
@@ -233,7 +260,7 @@ async def _amend(
                 uow.trail("score", "cell", name, outcome=f"refused:{cell.code}")
         settled.append((group, [cell for cell in cells if cell.settled]))
     note = cause.amendment.reason if cause.amendment else ""
-    occasion = Occasion("confirmed", "fact_amended", uow.who, cause.at, edition, note)
+    occasion = Occasion("confirmed", "fact_amended", uow.who, cause.at, note)
     done = await enter(uow, set_id, period.key, settled, standing, occasion)
     changed = [row for row in done.cells if row.entered != _entered(standing, row)]
     if not changed:

@@ -10,7 +10,6 @@ from uuid import UUID
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.domain import metrics_of
 from services.scoring_svc.copies.repository import IndicatorSet
-from services.scoring_svc.engine.domain import WorkingCalendar
 from services.scoring_svc.ledger import period_repository as periods
 from services.scoring_svc.ledger import repository
 from services.scoring_svc.ledger.domain import (
@@ -66,7 +65,6 @@ class Found:
     """What an evaluation of the whole period found."""
 
     results: Sequence[tuple[Group, Sequence[Scored]]]
-    calendar: WorkingCalendar | None
     holdups: Sequence[Holdup]
 
 
@@ -166,8 +164,8 @@ async def confirm_period(
     await repository.keep_exclusions(driver, key, taken_out, who=uow.who, at=now)
     indicators = [group.card.indicator_id for group, _ in found.results]
     standing = await repository.standing_cells(driver, key, indicators)
-    edition = await repository.keep_calendar(driver, found.calendar)
-    occasion = Occasion("confirmed", "scored", uow.who, now, edition)
+    await repository.keep_calendars(driver, [group for group, _ in found.results])
+    occasion = Occasion("confirmed", "scored", uow.who, now)
     entered = await enter(uow, set_id, key, found.results, standing, occasion)
     await repository.put_cells(driver, key, entered.cells, confirmed=True, at=now)
     cells = len(entered.cells)
@@ -213,7 +211,7 @@ async def _evaluate(
     around = await repository.surroundings(driver, units, place.period.last)
     groups = [prepare(card, place.period, facts, around) for card in place.cards]
     # Long and pure: beside the event loop, so that other requests and events go on.
-    scored = await asyncio.to_thread(score_all, groups, around.calendar)
+    scored = await asyncio.to_thread(score_all, groups)
     results = [
         (group, [excluded(cell, taken_out.get((group.card.indicator_id, cell.unit_id))) for cell in cells])
         for group, cells in zip(groups, scored, strict=True)
@@ -231,7 +229,7 @@ async def _evaluate(
         for cell in cells
         if not cell.settled
     ]
-    return Found(results, around.calendar, holdups)
+    return Found(results, holdups)
 
 
 async def _cells_named(

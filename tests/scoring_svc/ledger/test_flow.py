@@ -2,12 +2,14 @@
 
 import asyncio
 import hashlib
+from datetime import date
 from fractions import Fraction
 from itertools import permutations
 
 import asyncpg
 
 from shared.contracts.identity import deduction_id, indicator_id
+from shared.contracts.indicator import CalendarDay, CalendarPublished
 from shared.contracts.scoring import (
     DeductionsDigested,
     IndicatorDeducted,
@@ -24,9 +26,11 @@ from tests.scoring_svc.ledger.city import (
     FINDING,
     SET,
     City,
+    card,
     fact,
     facts,
     full_month,
+    per_error,
     published,
     unit_of,
 )
@@ -117,6 +121,34 @@ async def test_an_amendment_reverses_and_enters_again(city: City) -> None:
     assert reversing == [(2, "base", "-10"), (2, "clause", "4"), (3, "base", "-10"), (3, "clause", "2")]
     cells = [cell for event in await city.service.events(ScoresConfirmed) for cell in event.cells]
     assert [cell.version for cell in cells if cell.unit_id == unit_of("420102")][-2:] == [2, 3]
+
+
+async def test_what_is_published_after_confirmation_does_not_reach_back_through_an_amendment(city: City) -> None:
+    await confirmed_january(city)
+    harder = card("COL-01", per_error("10", "-3"), COL1.bindings, version=2)
+    worse = card("COL-02", per_error("10", "-1"), {"errors": COL1.bindings["errors"]}, version=2)
+    added = card("COL-09", COL1.rule, COL1.bindings)
+    closed = [CalendarDay(day=date(2015, 2, day), kind="closed", name="假") for day in (2, 3)]
+    await city.tell(harder, worse, added, CalendarPublished(year=2015, version=2, days=closed))
+    amended = (fact("M-ERR", "420102", "1", 2), fact("M-SENT", "420103", "2015-02-10", 2))
+    await city.tell(facts(2, *amended, amendment="更正"))
+    found = await city.scores()
+    assert len(found) == 9
+    assert found["COL-01", "420102"]["score"] == "8.00"  # 2 points an error, as when it was confirmed
+    assert found["COL-02", "420102"]["score"] == "8.00"  # ranked as it was, not counted by the new card
+    assert found["COL-03", "420103"]["score"] == "2.00"  # due on 6 February, not on the 10th
+    await full_month(city, "2015-02", 3)
+    assert (await city.scores("2015-02"))["COL-01", "420102"]["score"] == "4.00"
+
+
+async def test_a_year_between_published_ones_is_unknown_not_free_of_holidays(bare_city: City) -> None:
+    late = CARDS[2]
+    around = [CalendarPublished(year=year, version=1, days=[]) for year in (2014, 2016)]
+    await bare_city.tell(published(SET, [late]), late, *around, facts(1, fact("M-SENT", "420104", "2015-02-09")))
+    cell = (await bare_city.scores())["COL-03", "420104"]
+    assert (cell["state"], cell["code"]) == ("refused", "CALENDAR_UNKNOWN")
+    await bare_city.tell(CALENDAR)
+    assert (await bare_city.scores())["COL-03", "420104"]["score"] == "2.50"
 
 
 async def test_an_amendment_that_leaves_no_score_leaves_the_confirmed_one(city: City) -> None:
