@@ -91,7 +91,7 @@ def _finding(state: str, verb: str = "", body: Any = None) -> Callable[[Bureau, 
     async def ask(bureau: Bureau, _: Caller, unit: str) -> Ask:
         key = await bureau.one(
             _A,
-            "SELECT finding_id FROM findings WHERE unit_id = $1 AND state = $2 ORDER BY finding_id LIMIT 1",
+            "SELECT finding_id FROM findings WHERE unit_id = $1 ORDER BY state <> $2, finding_id LIMIT 1",
             unit_id(unit),
             state,
         )

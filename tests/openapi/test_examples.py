@@ -1,0 +1,136 @@
+"""Every example of every body is sent to the real services, in the order of the work, and does what it says."""
+
+from pathlib import Path
+
+from deploy.local.postgres import Postgres
+from shared.contracts.identity import indicator_id, unit_id
+from shared.testing import TestIssuer
+from tests.openapi.prepared import (
+    COLLECTION,
+    FIRST,
+    HEAD,
+    LEADER,
+    OFFICE,
+    REVENUE,
+    SET,
+    Prepared,
+    fenced,
+    rest_of_the_facts,
+    rest_of_the_metrics,
+    rest_of_the_organisation,
+    rest_of_the_set,
+    set_of_examples,
+    set_of_the_cards,
+)
+from tests.permissions.bureau import done, four_services
+
+_I, _S, _C, _A = "indicator_svc", "submission_svc", "scoring_svc", "audit_svc"
+_REST_OF_THE_HALF_YEAR = ("2015-03", "2015-04", "2015-05", "2015-06")
+
+
+async def test_every_example_does_what_it_says(postgres: Postgres, issuer: TestIssuer, tmp_path: Path) -> None:
+    async with four_services(postgres, issuer, tmp_path) as bureau:
+        prepared = Prepared(bureau)
+        assert len(prepared.examples) >= 30
+        await _organisation_and_catalogue(prepared)
+        await _facts(prepared)
+        await _scores(prepared)
+        await _follow_up(prepared)
+        await _half_year(prepared)
+        assert prepared.unsent() == [], "examples that nobody tried; send them in tests/openapi/test_examples.py"
+
+
+async def _organisation_and_catalogue(prepared: Prepared) -> None:
+    send, bureau = prepared.send, prepared.bureau
+    await send(_I, "POST", "/v1/unit-batches", "setup")
+    await send(_I, "PATCH", "/v1/units/{code}", "setup", version=1, code="420102")
+    await send(_I, "POST", "/v1/person-batches", "setup")
+    await rest_of_the_organisation(bureau)
+    made = await send(_I, "POST", "/v1/appointment-batches", "setup")
+    term = made["rows"][0]["id"]
+    await send(_I, "PATCH", "/v1/appointments/{appointment_id}", "setup", version=1, appointment_id=term)
+    await send(_I, "POST", "/v1/appointments/{appointment_id}/revocations", "setup", appointment_id=term)
+    await send(_I, "PUT", "/v1/calendars/{year}", "setup", year=2015)
+    await send(_I, "POST", "/v1/metric-batches", "setup")
+    await send(_I, "PUT", "/v1/metrics/{code}", "setup", version=1, code=COLLECTION)
+    await rest_of_the_metrics(bureau)
+    await bureau.tell()
+    await send(_I, "POST", "/v1/indicator-sets", OFFICE)
+    await set_of_the_cards(bureau)
+    await send(_I, "POST", "/v1/indicator-sets/{code}/card-batches", OFFICE, code=SET)
+    await send(
+        _I, "PUT", "/v1/indicator-sets/{code}/cards/{card_code}", OFFICE, version=1, code=SET, card_code="COL-01"
+    )
+    await send(_C, "POST", "/v1/rule-checks", OFFICE)
+    await send(_C, "POST", "/v1/rule-sentences", OFFICE)
+    await rest_of_the_set(bureau)
+    await bureau.tell()
+
+
+async def _facts(prepared: Prepared) -> None:
+    send, bureau = prepared.send, prepared.bureau
+    await send(_S, "POST", "/v1/source-systems", "setup")
+    await send(_S, "PUT", "/v1/source-systems/{client_id}/metrics", "setup", version=1, client_id="sys-revenue")
+    await send(_S, "POST", "/v1/fact-batches", "sys-revenue", name="batch")
+    at = "/v1/facts/{period}/{metric}/{unit}"
+    await send(_S, "PUT", at, OFFICE, version=1, period="2015-01", metric=REVENUE, unit="420103")
+    await rest_of_the_facts(bureau, "2015-01")
+    await rest_of_the_facts(bureau, "2015-02")
+    await send(_S, "POST", "/v1/fences", "scoring_svc", told={"set_id": set_of_examples()})
+
+
+async def _scores(prepared: Prepared) -> None:
+    bureau = prepared.bureau
+    await prepared.send(_A, "PUT", "/v1/policies/{code}", OFFICE, code="WH2015")
+    await fenced(bureau, ("2015-01", "2015-02"))
+    confirm = "/v1/period-states/{set_code}/{period}/confirm"
+    await prepared.send(_C, "POST", confirm, OFFICE, set_code=SET, period="2015-01")
+    await prepared.send(_C, "POST", confirm, OFFICE, name="1", set_code=SET, period="2015-02")
+    await bureau.tell()
+
+
+async def _follow_up(prepared: Prepared) -> None:
+    bureau, send = prepared.bureau, prepared.send
+    office = bureau.ask(_A, OFFICE)
+    shown = await done(office.get("/v1/problems", params={"unit": "420102", "indicator": "COL-01"}))
+    problem = shown["items"][0]
+    key = problem["problem_id"]
+    at = "/v1/problems/{problem_id}/cause-analysis"
+    await send(_A, "POST", at, LEADER, version=problem["version"], problem_id=key)
+    await _interview(prepared, problem["case_id"])
+    made = await send(_A, "POST", "/v1/rectifications", LEADER, told={"problem_id": key})
+    cure = {"rectification_id": made["rectification_id"]}
+    at = "/v1/rectifications/{rectification_id}"
+    await done(office.post(at.format(**cure) + "/acceptance"))
+    await send(_A, "POST", f"{at}/extension", OFFICE, **cure)
+    await send(_A, "POST", f"{at}/actions/{{no}}/completion", LEADER, no=1, **cure)
+    await send(_A, "POST", f"{at}/report", LEADER, **cure)
+    await send(_A, "POST", f"{at}/return", OFFICE, **cure)
+    found = await send(_A, "POST", "/v1/findings", FIRST)
+    await send(_A, "POST", "/v1/findings/{finding_id}/withdrawal", FIRST, finding_id=found["finding_id"])
+
+
+async def _interview(prepared: Prepared, case_id: str) -> None:
+    send, at = prepared.send, "/v1/interviews/{interview_id}"
+    listed = await done(prepared.bureau.ask(_A, OFFICE).get("/v1/interviews", params={"case_id": case_id}))
+    one = {"interview_id": listed["items"][0]["interview_id"]}
+    noticed = await send(_A, "POST", f"{at}/notice", OFFICE, version=listed["items"][0]["version"], **one)
+    held = await send(_A, "POST", f"{at}/record", OFFICE, version=noticed["version"], **one)
+    await send(_A, "POST", f"{at}/signatures", HEAD, told={"content_hash": held["content_hash"]}, **one)
+    await send(_A, "POST", f"{at}/refusals", OFFICE, **one)
+
+
+async def _half_year(prepared: Prepared) -> None:
+    bureau, send = prepared.bureau, prepared.send
+    await send(_S, "POST", "/v1/fact-changes", OFFICE)
+    await bureau.tell()
+    for period in _REST_OF_THE_HALF_YEAR:
+        await rest_of_the_facts(bureau, period)
+    await fenced(bureau, _REST_OF_THE_HALF_YEAR)
+    office = bureau.ask(_C, OFFICE)
+    for period in _REST_OF_THE_HALF_YEAR:
+        await done(office.post(f"/v1/period-states/{SET}/{period}/confirm", json={"exclusions": []}))
+    ranking = await send(_C, "POST", "/v1/rankings", OFFICE)
+    assert [row["place"] for row in ranking["units"]] == [1, 1, 3]
+    shown = await done(office.get(f"/v1/scores/{indicator_id(SET, 'COL-01')}/{unit_id('420102')}/2015-02"))
+    assert shown["state"] == "exempt"
