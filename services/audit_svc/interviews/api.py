@@ -156,6 +156,7 @@ def _shape(row: asyncpg.Record) -> dict[str, Any]:
     return {
         "interview_id": row["interview_id"],
         "case_id": row["case_id"],
+        "no": row["no"],
         "problem_id": row["problem_id"],
         "unit_id": row["unit_id"],
         "unit": row["unit"],

@@ -26,6 +26,8 @@ _MOVES: Mapping[str, tuple[frozenset[str], InterviewState]] = {
     "sign": (frozenset({"held", "refused_to_sign"}), "held"),
     "refuse": (frozenset({"held"}), "refused_to_sign"),
     "withdraw": (NOT_YET_HELD, "withdrawn"),
+    # Another loss, or a graver one, calls for it now: whoever was invited is told anew.
+    "replan": (NOT_YET_HELD, "planned"),
     "plan_again": (frozenset({"withdrawn"}), "planned"),
 }
 
@@ -115,9 +117,9 @@ def is_fully_signed(standing: Standing) -> bool:
     return set(standing.signed) == SIDES and set(standing.signed.values()) == {standing.content_hash}
 
 
-def interview_id_of(case_id: UUID) -> UUID:
-    """The identity of the one interview of a case."""
-    return uuid5(case_id, "interview")
+def interview_id_of(case_id: UUID, no: int) -> UUID:
+    """The identity of the n-th interview of a case."""
+    return uuid5(case_id, "interview" if no == 1 else f"interview/{no}")
 
 
 def notice_number(quarter: str, serial: int) -> str:

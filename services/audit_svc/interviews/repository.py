@@ -17,10 +17,14 @@ from shared.errors import NotFound
 
 @dataclass(frozen=True, kw_only=True)
 class Interview:
-    """An interview as stored; `version` is for edits, `record_version` counts the versions of its record."""
+    """An interview as stored, the `no`-th of its case; `record_version` counts the versions of its record.
+
+    `problem_id` is the problem that called for it, `covers` those it was about, known once it was held.
+    """
 
     interview_id: UUID
     case_id: UUID
+    no: int
     problem_id: UUID
     unit_id: UUID
     indicator_id: UUID
@@ -32,6 +36,7 @@ class Interview:
     interviewer_id: UUID | None
     interviewee_id: UUID | None
     record_version: int
+    covers: Sequence[UUID]
     reason: str
     opened_on: date
     updated_at: datetime
@@ -39,16 +44,25 @@ class Interview:
 
 
 async def of_cases(driver: asyncpg.Connection, case_ids: Sequence[UUID]) -> list[Interview]:
-    """The interviews of cases, held until the end of the transaction."""
+    """The interviews of cases in their order, held until the end of the transaction."""
     rows = await driver.fetch(
-        "SELECT * FROM interviews WHERE case_id = ANY($1::uuid[]) ORDER BY interview_id FOR UPDATE", case_ids
+        "SELECT * FROM interviews WHERE case_id = ANY($1::uuid[]) ORDER BY case_id, no FOR UPDATE", case_ids
     )
     return [read(Interview, row) for row in rows]
 
 
 async def save_interviews(driver: asyncpg.Connection, interviews: Iterable[Interview]) -> None:
-    """Write interviews; each case has one."""
-    await save(driver, "interviews", ["case_id"], interviews)
+    """Write interviews."""
+    await save(driver, "interviews", ["interview_id"], interviews)
+
+
+async def demanded_in(driver: asyncpg.Connection, case_id: UUID) -> list[UUID]:
+    """The problems of a case that demand an interview now."""
+    rows = await driver.fetch(
+        "SELECT problem_id FROM problems WHERE case_id = $1 AND interview AND state <> 'lifted' ORDER BY problem_id",
+        case_id,
+    )
+    return [row["problem_id"] for row in rows]
 
 
 async def hold(driver: asyncpg.Connection, interview_id: UUID) -> Interview:

@@ -1,7 +1,7 @@
-"""Tables of the interviews room: the interview of a case, its records by version, signatures, refusals, serials."""
+"""Tables of the interviews room: the interviews of cases, its records by version, signatures, refusals, serials."""
 
-from sqlalchemy import Column, Date, DateTime, Index, Integer, MetaData, Table, Text, Uuid
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Column, Date, DateTime, Index, Integer, MetaData, Table, Text, UniqueConstraint, Uuid
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 _APPEND_ONLY = {"grants": "SELECT, INSERT"}
 
@@ -12,7 +12,8 @@ def define(metadata: MetaData) -> None:
         "interviews",
         metadata,
         Column("interview_id", Uuid, primary_key=True),
-        Column("case_id", Uuid, nullable=False, unique=True),
+        Column("case_id", Uuid, nullable=False),
+        Column("no", Integer, nullable=False),
         Column("problem_id", Uuid, nullable=False),
         Column("unit_id", Uuid, nullable=False, index=True),
         Column("indicator_id", Uuid, nullable=False),
@@ -24,10 +25,12 @@ def define(metadata: MetaData) -> None:
         Column("interviewer_id", Uuid),
         Column("interviewee_id", Uuid),
         Column("record_version", Integer, nullable=False),
+        Column("covers", ARRAY(Uuid), nullable=False),
         Column("reason", Text, nullable=False),
         Column("opened_on", Date, nullable=False),
         Column("updated_at", DateTime(timezone=True), nullable=False),
         Column("version", Integer, nullable=False),
+        UniqueConstraint("case_id", "no"),
         Index("ix_interviews_opened_on_interview_id", "opened_on", "interview_id"),
     )
     Table(

@@ -1,5 +1,6 @@
 """What can be done about interviews: plan and withdraw with their case, notify, record, sign, refuse."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -22,7 +23,7 @@ from services.audit_svc.interviews.domain import (
 )
 from services.audit_svc.interviews.repository import Interview
 from services.audit_svc.problems import repository as problems
-from services.audit_svc.problems.following import Case, Moment
+from services.audit_svc.problems.following import Call, Moment, Problem
 from services.audit_svc.problems.standing import close_finished_case, moment_of
 from services.audit_svc.rectification.use_cases import add_commitments
 from services.audit_svc.timeline import Happened, note
@@ -70,23 +71,28 @@ class RecorderTakesPart(Refused):
 
 
 async def follow_cases(
-    uow: UnitOfWork, cases: Sequence[Case], reasons: Mapping[UUID | None, str], moment: Moment
+    uow: UnitOfWork, calls: Sequence[Call], reasons: Mapping[UUID | None, str], moment: Moment
 ) -> None:
-    """One interview per case that demands it; withdrawn while not yet held when the case does not any more."""
-    if not cases:
+    """One interview for all that a case demands one for, and another for what comes after it was held.
+
+    Withdrawn while not yet held when the case does not demand it any more.
+    """
+    if not calls:
         return
     driver = await uow.driver()
-    known = {one.case_id: one for one in await repository.of_cases(driver, [case.case_id for case in cases])}
+    known: dict[UUID, list[Interview]] = defaultdict(list)
+    for interview in await repository.of_cases(driver, [call.case.case_id for call in calls]):
+        known[interview.case_id].append(interview)
     changed: list[Interview] = []
     happened: list[Happened] = []
-    for case in cases:
-        after = _followed(known.get(case.case_id), case, reasons.get(case.case_id, "policy"), moment)
+    for call in calls:
+        case = call.case
+        after = _followed(known[case.case_id], call, reasons.get(case.case_id, "policy"), moment)
         if after is None:
             continue
         changed.append(after)
         what = "interview_withdrawn" if after.state == "withdrawn" else "interview_planned"
-        before = known.get(case.case_id)
-        state = before.state if before else None
+        state = next((one.state for one in known[case.case_id] if one.interview_id == after.interview_id), None)
         uow.trail(what, "interview", after.interview_id, before=state, after={"state": after.state, "tier": after.tier})
         happened.append(
             Happened(
@@ -141,7 +147,8 @@ async def write_record(
     full = {**content, "interview_id": str(interview_id), "number": known.number, "record_version": version}
     after = record(standing, hash_of(full))
     await repository.add_record(driver, interview_id, version, full, str(after.content_hash), uow.who, moment.now)
-    changed = replace(known, state=after.state, record_version=version)
+    covers = known.covers if known.record_version else await repository.demanded_in(driver, known.case_id)
+    changed = replace(known, state=after.state, record_version=version, covers=covers)
     detail = {"record_version": version, "content_hash": after.content_hash}
     return await _store(uow, known, changed, moment.now, "interview_recorded", detail)
 
@@ -209,51 +216,59 @@ async def _store(
     return stored
 
 
-def _followed(known: Interview | None, case: Case, reason: str, moment: Moment) -> Interview | None:
+def _followed(known: Sequence[Interview], call: Call, reason: str, moment: Moment) -> Interview | None:
     """The interview as the case wants it, or None where nothing changes."""
-    if case.interview and case.trigger_problem_id is not None:
-        if known is None:
-            return _planned(case, case.trigger_problem_id, moment)
-        if known.state == "withdrawn":
-            # The number stays: the register of notices has no gap, and its notice will be a changed one.
-            return replace(
-                _planned(case, case.trigger_problem_id, moment),
-                state=step(known.state, "plan_again"),
-                number=known.number,
-                record_version=known.record_version,
-                version=known.version + 1,
-            )
-        if known.state == "planned" and (known.problem_id, known.tier) != (case.trigger_problem_id, case.tier):
-            return replace(
-                known,
-                problem_id=case.trigger_problem_id,
-                tier=case.tier,
-                interviewer_post=case.interviewer_post,
-                updated_at=moment.now,
-                version=known.version + 1,
-            )
+    spoken_of = {problem_id for one in known if one.record_version for problem_id in one.covers}
+    wanting = [problem for problem in call.demanding if problem.problem_id not in spoken_of]
+    last = known[-1] if known else None
+    if not wanting:
+        if last is None or last.state not in NOT_YET_HELD:
+            return None
+        state: InterviewState = step(last.state, "withdraw")
+        return replace(last, state=state, reason=reason, updated_at=moment.now, version=last.version + 1)
+    trigger = wanting[0]
+    if last is None or last.record_version:
+        return _planned(trigger, call.case.case_id, last.no + 1 if last else 1, moment)
+    if last.state == "withdrawn":
+        # The number stays: the register of notices has no gap, and its notice will be a changed one.
+        return replace(
+            _planned(trigger, last.case_id, last.no, moment),
+            state=step(last.state, "plan_again"),
+            number=last.number,
+            version=last.version + 1,
+        )
+    # A notice that was given stands while what it names is still wanted, and by nobody higher.
+    named = {trigger.problem_id} if last.state == "planned" else {one.problem_id for one in wanting}
+    if last.problem_id in named and (last.tier, last.interviewer_post) == (trigger.tier, trigger.interviewer_post):
         return None
-    if known is not None and known.state in NOT_YET_HELD:
-        state: InterviewState = step(known.state, "withdraw")
-        return replace(known, state=state, reason=reason, updated_at=moment.now, version=known.version + 1)
-    return None
+    return replace(
+        last,
+        state=step(last.state, "replan"),
+        problem_id=trigger.problem_id,
+        tier=trigger.tier,
+        interviewer_post=trigger.interviewer_post,
+        updated_at=moment.now,
+        version=last.version + 1,
+    )
 
 
-def _planned(case: Case, problem_id: UUID, moment: Moment) -> Interview:
+def _planned(trigger: Problem, case_id: UUID, no: int, moment: Moment) -> Interview:
     return Interview(
-        interview_id=interview_id_of(case.case_id),
-        case_id=case.case_id,
-        problem_id=problem_id,
-        unit_id=case.unit_id,
-        indicator_id=case.indicator_id,
-        tier=case.tier,
-        interviewer_post=case.interviewer_post,
+        interview_id=interview_id_of(case_id, no),
+        case_id=case_id,
+        no=no,
+        problem_id=trigger.problem_id,
+        unit_id=trigger.unit_id,
+        indicator_id=trigger.indicator_id,
+        tier=trigger.tier,
+        interviewer_post=trigger.interviewer_post,
         state="planned",
         number=None,
         notice=None,
         interviewer_id=None,
         interviewee_id=None,
         record_version=0,
+        covers=[],
         reason="",
         opened_on=moment.today,
         updated_at=moment.now,

@@ -77,7 +77,7 @@ async def read_problem(
         **_problem(row, await working_days(driver), today),
         "clauses": row["clauses"],
         "versions": [_plain(one) for one in await reading.versions_of(driver, problem_id)],
-        "interview": await reading.interview_of(driver, row["case_id"]),
+        "interview": await reading.interview_of(driver, row["case_id"], problem_id),
         "rectification": await reading.rectification_of(driver, problem_id),
         "verifications": [_plain(one) for one in await reading.verifications_of(driver, problem_id)],
         "timeline": await reading.timeline_of(driver, row["case_id"], problem_id),
@@ -133,7 +133,7 @@ async def list_cases(
 async def read_case(
     request: Request, case_id: UUID, actor: Annotated[Actor, permits("problems.read")], uow: Uow
 ) -> Response:
-    """One case with its problems, its interview and everything that happened."""
+    """One case with its problems, its latest interview and everything that happened."""
     driver, today = await uow.driver(), clock_of(request).today()
     row = await reading.one_case(driver, actor.reach("problems.read"), today, case_id)
     days = await working_days(driver)

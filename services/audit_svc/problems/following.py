@@ -4,7 +4,7 @@ A pair is a unit and an indicator: its problems are judged together, because rep
 depend on the order in which the versions arrived.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -79,7 +79,7 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """The problems of one unit and indicator that belong together; owns tier, repeats and the interview.
+    """The problems of one unit and indicator that belong together; owns tier, repeats and the interviews.
 
     `state`: open; lifted while nothing of it stands lost, and then taken up by the next loss; closed for good.
     """
@@ -130,12 +130,24 @@ class Moment:
 
 
 @dataclass(frozen=True)
+class Call:
+    """What a case wants of its interviews: the problems that demand one, the gravest and latest first."""
+
+    case: Case
+    demanding: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """The pair afterwards: problems and cases that changed, and those that are new or were changed by a version."""
+    """The pair afterwards: problems and cases that changed, and those that are new or were changed by a version.
+
+    `calls`: of every standing case that changed, or a problem of which did.
+    """
 
     problems: tuple[Problem, ...]
     cases: tuple[Case, ...]
     followed: frozenset[UUID]
+    calls: tuple[Call, ...]
 
 
 def follow(
@@ -170,18 +182,25 @@ def follow(
     moved = tuple(
         replace(case, version=case.version + 1) for case in cases_after if case != cases_before.get(case.case_id)
     )
-    return Outcome(changed, moved, frozenset(followed))
+    touched = {case.case_id for case in moved} | {problem.case_id for problem in changed}
+    calls = tuple(
+        Call(case, _demanding(case, after.values()))
+        for case in cases_after
+        if case.case_id in touched and case.state != "closed"
+    )
+    return Outcome(changed, moved, frozenset(followed), calls)
 
 
-def close_if_done(case: Case, problems: Sequence[Problem], interview: str | None, today: date) -> Case:
-    """The case, closed when all its problems are finished and no interview is outstanding.
+def close_if_done(case: Case, problems: Sequence[Problem], interviews: Sequence[str], today: date) -> Case:
+    """The case, closed when all its problems are finished and no interview is outstanding; `interviews` by state.
 
     A case of which nothing came, neither a cure nor an interview, stays lifted: otherwise it would depend on the order
     of the events whether the next loss belongs to it.
     """
     own = [problem for problem in problems if problem.case_id == case.case_id]
-    pending = interview is not None and interview not in _INTERVIEW_ENDED
-    came_to_something = any(problem.state == "struck_off" for problem in own) or interview in _INTERVIEW_HELD
+    pending = not _INTERVIEW_ENDED.issuperset(interviews)
+    struck_off = any(problem.state == "struck_off" for problem in own)
+    came_to_something = struck_off or not _INTERVIEW_HELD.isdisjoint(interviews)
     if case.state == "closed" or pending or not came_to_something or any(p.state not in FINISHED for p in own):
         return case
     return replace(case, state="closed", closed_on=today, version=case.version + 1)
@@ -360,8 +379,7 @@ def _carried(case: Case, problems: Any) -> Case:
             trigger_problem_id=None,
         )
     gravest = max(own, key=lambda one: (one.severity, _period(one.period).last, str(one.problem_id)))
-    demanding = [problem for problem in own if problem.interview]
-    trigger = max(demanding, key=lambda one: (one.severity, _period(one.period).last), default=None)
+    trigger = next(iter(_demanding(case, own)), None)
     return replace(
         case,
         state="open",
@@ -371,4 +389,11 @@ def _carried(case: Case, problems: Any) -> Case:
         interview=trigger is not None,
         interviewer_post=trigger.interviewer_post if trigger else None,
         trigger_problem_id=trigger.problem_id if trigger else None,
+    )
+
+
+def _demanding(case: Case, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    own = [one for one in problems if one.case_id == case.case_id and one.interview and one.state != "lifted"]
+    return tuple(
+        sorted(own, key=lambda one: (one.severity, _period(one.period).last, str(one.problem_id)), reverse=True)
     )

@@ -139,12 +139,15 @@ async def timeline_of(
     return [dict(row) for row in rows]
 
 
-async def interview_of(driver: asyncpg.Connection, case_id: UUID | None) -> dict[str, Any] | None:
-    """The interview of a case in short."""
+async def interview_of(
+    driver: asyncpg.Connection, case_id: UUID | None, problem_id: UUID | None = None
+) -> dict[str, Any] | None:
+    """The interview that was about a problem, otherwise the latest of the case, in short."""
     row = await driver.fetchrow(
-        "SELECT interview_id, state, number, tier, interviewer_post, record_version, version FROM interviews "
-        "WHERE case_id = $1",
+        "SELECT interview_id, no, state, number, tier, interviewer_post, record_version, version FROM interviews "
+        "WHERE case_id = $1 ORDER BY coalesce($2::uuid = ANY(covers), false) DESC, no DESC LIMIT 1",
         case_id,
+        problem_id,
     )
     return None if row is None else dict(row)
 

@@ -167,9 +167,9 @@ async def parked_points(driver: asyncpg.Connection, problem_ids: Sequence[UUID])
     return {row["problem_id"]: (row["entry_id"], row["points"]) for row in rows}
 
 
-async def case_with_problems(driver: asyncpg.Connection, case_id: UUID) -> tuple[Case, list[Problem], str | None]:
-    """A case, its problems, and the state of its interview if it has one."""
+async def case_with_problems(driver: asyncpg.Connection, case_id: UUID) -> tuple[Case, list[Problem], list[str]]:
+    """A case, its problems, and the states of its interviews."""
     case = read(Case, await driver.fetchrow("SELECT * FROM cases WHERE case_id = $1", case_id))
     problems = await driver.fetch("SELECT * FROM problems WHERE case_id = $1", case_id)
-    interview = await driver.fetchval("SELECT state FROM interviews WHERE case_id = $1", case_id)
-    return case, [read(Problem, row) for row in problems], interview
+    interviews = await driver.fetch("SELECT state FROM interviews WHERE case_id = $1", case_id)
+    return case, [read(Problem, row) for row in problems], [row["state"] for row in interviews]

@@ -29,8 +29,8 @@ async def store_problem(uow: UnitOfWork, problem: Problem, now: datetime, what: 
 async def close_finished_case(uow: UnitOfWork, case_id: UUID, moment: Moment) -> None:
     """Close the case once nothing of it stands open."""
     driver = await uow.driver()
-    case, problems, interview = await repository.case_with_problems(driver, case_id)
-    closed = close_if_done(case, problems, interview, moment.today)
+    case, problems, interviews = await repository.case_with_problems(driver, case_id)
+    closed = close_if_done(case, problems, interviews, moment.today)
     if closed is not case:
         await repository.save_cases(driver, [closed])
         uow.trail("close_case", "case", case_id, before={"state": case.state}, after={"state": closed.state})

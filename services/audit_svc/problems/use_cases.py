@@ -145,7 +145,8 @@ async def _store(uow: UnitOfWork, outcomes: Sequence[Outcome], before: dict[UUID
         uow.trail(what, "problem", problem.problem_id, before=_brief(known), after=_brief(problem))
     await note(uow, happened)
     lifted = {problem.case_id: problem.note or problem.reason for problem in changed if problem.state == "lifted"}
-    await interviews.follow_cases(uow, moved, lifted, moment)
+    calls = [call for outcome in outcomes for call in outcome.calls]
+    await interviews.follow_cases(uow, calls, lifted, moment)
     for case_id in sorted({p.case_id for p in changed if p.case_id and p.state in FINISHED}, key=str):
         await close_finished_case(uow, case_id, moment)
 

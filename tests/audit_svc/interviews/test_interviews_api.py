@@ -1,6 +1,6 @@
 import asyncio
 
-from tests.audit_svc.stage import Stage, deducted, deduction
+from tests.audit_svc.stage import POLICY, Stage, deducted, deduction
 
 
 async def held(stage: Stage) -> dict[str, str]:
@@ -117,3 +117,50 @@ async def test_a_withdrawn_interview_cannot_be_held(stage: Stage) -> None:
     again = await stage.interview("A", "2015-02")
     assert (again["state"], again["number"]) == ("planned", noticed["number"])
     assert (await stage.notice(again, place="另一会议室")).json()["number"] == noticed["number"]
+
+
+async def test_a_loss_after_the_talk_calls_for_another_one(stage: Stage) -> None:
+    interview = await held(stage)
+    path = f"/v1/interviews/{interview['id']}"
+    for side, caller in (("interviewer", stage.head), ("interviewee", stage.leader)):
+        await caller.post(f"{path}/signatures", json={"side": side, "content_hash": interview["hash"]})
+    march = deduction("A", "2015-03", "9")
+    for _ in range(2):
+        await stage.service.deliver(deducted(march))
+    first, second = (
+        (await stage.problem("A", "2015-02"))["interview"],
+        (await stage.problem("A", "2015-03"))["interview"],
+    )
+    assert (first["interview_id"], first["no"], first["state"]) == (interview["id"], 1, "signed")
+    assert (second["no"], second["state"], second["number"]) == (2, "planned", None)
+    case = (await stage.problem("A", "2015-03"))["case_id"]
+    listed = (await stage.office.get("/v1/interviews", params={"case_id": case})).json()["items"]
+    assert sorted(one["no"] for one in listed) == [1, 2]
+    noticed = await stage.notice(second)
+    assert noticed.json()["number"] == "2015-Q1-002"
+    lifted = deduction("A", "2015-03", "0", version=2, reason="fact_amended", note="复核")
+    await stage.service.deliver(deducted(lifted))
+    listed = (await stage.office.get("/v1/interviews", params={"case_id": case})).json()["items"]
+    assert {one["no"]: one["state"] for one in listed} == {1: "signed", 2: "withdrawn"}
+
+
+async def test_a_graver_loss_before_the_talk_needs_a_new_notice(stage: Stage) -> None:
+    orange = {
+        **POLICY["tiers"][0],
+        "tier": "orange",
+        "any_of": [{"share_at_least": "0.4"}],
+        "interviewer_post": "副局长",
+    }
+    await stage.publish_policy({**POLICY, "tiers": [POLICY["tiers"][0], orange, POLICY["tiers"][1]]})
+    await stage.service.deliver(deducted(deduction("A", "2015-02", "9")))
+    await stage.service.deliver(deducted(deduction("A", "2015-02", "5", version=2)))
+    planned = await stage.interview("A", "2015-02")
+    assert (planned["state"], planned["interviewer_post"]) == ("planned", "副局长")
+    await stage.service.deliver(deducted(deduction("A", "2015-02", "9", version=3)))
+    noticed = await stage.notice(await stage.interview("A", "2015-02"))
+    assert noticed.status_code == 200, noticed.text
+    await stage.service.deliver(deducted(deduction("A", "2015-02", "5", version=4)))
+    again = await stage.interview("A", "2015-02")
+    assert (again["state"], again["interviewer_post"], again["number"]) == ("planned", "副局长", "2015-Q1-001")
+    refused = await stage.record(again["interview_id"], again["version"])
+    assert refused.json()["code"] == "interview_step_refused"

@@ -67,7 +67,7 @@ class Pair:
         self.problems |= {one.problem_id: one for one in outcome.problems}
         self.cases |= {one.case_id: one for one in outcome.cases}
         for case in list(self.cases.values()):
-            self.cases[case.case_id] = close_if_done(case, list(self.problems.values()), None, MOMENT.today)
+            self.cases[case.case_id] = close_if_done(case, list(self.problems.values()), [], MOMENT.today)
         standing = [case for case in self.cases.values() if case.state != "closed"]
         assert len(standing) <= 1
 
