@@ -252,7 +252,7 @@ class Matrix:
         return {
             f"{name}.{table}": digest
             for name, service in self.bureau.services.items()
-            for table, digest in (await _digests_of(service)).items()
+            for table, digest in (await digests_of(service)).items()
         }
 
     async def _refusals(self) -> dict[str, int]:
@@ -260,7 +260,8 @@ class Matrix:
         return {name: await self.bureau.one(name, statement) for name in self.bureau.services}
 
 
-async def _digests_of(service: RunningService) -> dict[str, str]:
+async def digests_of(service: RunningService) -> dict[str, str]:
+    """A digest of every table that a refused request must leave as it was."""
     reads = service.database.reads
     tables = await reads.fetch(
         "SELECT c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
