@@ -39,6 +39,7 @@ router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["ledger"]
 SetCode = Annotated[str, Query(alias="set", min_length=1, max_length=64, description="Code of the indicator set")]
 PeriodKey = Annotated[str, Query(max_length=7, description="2015, 2015-H1, 2015-Q2 or 2015-06", examples=["2015-06"])]
 Code = Annotated[str | None, Query(max_length=64)]
+MOST_VERSIONS = 2**31 - 1  # what the columns hold
 
 
 def clock_of(request: Request) -> Clock:
@@ -150,7 +151,9 @@ async def read_proof(
     request: Request,
     actor: Annotated[Actor, permits("scores.read")],
     uow: Uow,
-    version: Annotated[int | None, Query(ge=0, description="Version in the ledger; 0 is the provisional score")] = None,
+    version: Annotated[
+        int | None, Query(ge=0, le=MOST_VERSIONS, description="Version in the ledger; 0 is the provisional score")
+    ] = None,
 ) -> ProofOut:
     """The proof of a cell, evaluated again from the inputs that were kept. Other units appear under pseudonyms."""
     row = await _cell(uow, reader_of(request, actor), indicator_id, unit_id, period)

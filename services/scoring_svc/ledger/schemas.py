@@ -6,6 +6,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+# More than blanks, and nothing that the database cannot store.
+_SAYS_SOMETHING = r"^[^\x00]*[^\x00\s][^\x00]*$"
+
 
 class ExclusionIn(BaseModel):
     """A cell to be taken out at confirmation, by the codes of indicator and unit, with the reason."""
@@ -15,7 +18,7 @@ class ExclusionIn(BaseModel):
     indicator: str = Field(min_length=1, max_length=64)
     unit: str = Field(min_length=1, max_length=64)
     state: Literal["exempt", "not_scorable"]
-    reason: str = Field(min_length=1, max_length=1_000)
+    reason: str = Field(min_length=1, max_length=1_000, pattern=_SAYS_SOMETHING)
 
 
 class ConfirmIn(BaseModel):

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from services.scoring_svc.copies import repository as copies
-from services.scoring_svc.ledger.api import Code, PeriodKey, SetCode, clock_of, period_named, set_named
+from services.scoring_svc.ledger.api import MOST_VERSIONS, Code, PeriodKey, SetCode, clock_of, period_named, set_named
 from services.scoring_svc.ledger.use_cases import demand_all_units
 from services.scoring_svc.ranking import repository
 from services.scoring_svc.ranking.schemas import RankingHead, RankingIn, RankingOut, RankingsOut
@@ -68,7 +68,7 @@ async def list_rankings(
     """The published versions of a set."""
     found = await set_named(uow, code)
     key = decode_cursor(cursor, 2)
-    if key is not None and not key[1].isdecimal():
+    if key is not None and not (key[1].isdecimal() and int(key[1]) <= MOST_VERSIONS):
         raise Malformed(details=[Detail("?cursor", "malformed")])
     if not await _sees_published(uow, actor, found.set_id, request):
         return RankingsOut(items=[], next=None)

@@ -176,6 +176,7 @@ async def test_a_proof_is_replayed_from_kept_inputs_and_hides_peers(city: City) 
     assert shown["value"] == "6"
     assert (await city.person("L3").get(path)).status_code == 404
     assert (await city.office.get(path, params={"version": 9})).status_code == 404
+    assert (await city.office.get(path, params={"version": 2**31})).status_code == 422
 
 
 async def test_a_provisional_proof_adds_up(city: City) -> None:

@@ -105,6 +105,8 @@ async def test_bad_exclusions_are_pointed_at(city: City) -> None:
         ([good, good], "/exclusions/1"),
         ([{**good, "state": "gone"}], "/exclusions/0/state"),
         ([{**good, "reason": ""}], "/exclusions/0/reason"),
+        ([{**good, "reason": " \n"}], "/exclusions/0/reason"),
+        ([{**good, "reason": "a\x00b"}], "/exclusions/0/reason"),
     ]
     for exclusions, pointer in bad:
         answer = await city.step("confirm", body={"exclusions": exclusions})

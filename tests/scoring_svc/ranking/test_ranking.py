@@ -4,6 +4,7 @@ from uuid import UUID
 
 from services.scoring_svc.ranking.domain import CellScored, Total, rank, totals
 from shared.contracts.scoring import RankingPublished
+from shared.http import encode_cursor
 from tests.scoring_svc.ledger.city import COL1, DISTRICTS, SET, City, fact, facts, full_month, published, unit_of
 
 Q1 = {"set": SET, "period": "2015-Q1"}
@@ -78,6 +79,8 @@ async def test_a_published_ranking_never_changes_and_a_new_version_follows(city:
     assert (january["indicators"], january["full_marks"]) == (4, "28.00")
     versions = (await city.person("S2").get("/v1/rankings", params={"set": SET})).json()["items"]
     assert [row["version"] for row in versions] == [1, 2]
+    beyond = {"set": SET, "cursor": encode_cursor("2015-Q1", 2**31)}
+    assert (await city.office.get("/v1/rankings", params=beyond)).status_code == 422
     told = await city.service.events(RankingPublished)
     assert [(event.version, event.period, len(event.units)) for event in told] == [(1, "2015-Q1", 3), (2, "2015-Q1", 3)]
 
