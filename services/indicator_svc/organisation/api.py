@@ -26,10 +26,11 @@ from services.indicator_svc.organisation.schemas import (
 )
 from services.indicator_svc.organisation.use_cases import staff, units
 from shared.auth import Actor
+from shared.clock import Clock
 from shared.contracts.identity import unit_id
 from shared.contracts.indicator import CalendarDay, UnitKind
 from shared.contracts.roles import Role
-from shared.errors import NotFound, OutsideScope
+from shared.errors import Detail, Malformed, NotFound, OutsideScope
 from shared.http import (
     Cursor,
     IfMatch,
@@ -49,10 +50,15 @@ _BATCH_BODY = 16_000_000
 _Year = Annotated[int, Path(ge=1990, le=2200)]
 
 
+def clock_of(request: Request) -> Clock:
+    """The business clock of this installation."""
+    clock: Clock = request.app.state.clock
+    return clock
+
+
 def now_of(request: Request) -> datetime:
     """The business moment of this installation."""
-    moment: datetime = request.app.state.clock.now()
-    return moment
+    return clock_of(request).now()
 
 
 @router.post("/unit-batches", status_code=201)
@@ -62,7 +68,7 @@ async def create_units(
 ) -> BatchOut:
     """Create units, all or none."""
     rows = [units.UnitRow(**row.model_dump()) for row in body.units]
-    made = await units.create_units(uow, rows, actor.reach("units.write"), now_of(request))
+    made = await units.create_units(uow, rows, actor.reach("units.write"), clock_of(request))
     return BatchOut.model_validate(made)
 
 
@@ -128,9 +134,8 @@ async def change_unit(
 ) -> UnitOut:
     """Rename, move or regroup a unit from a day on; earlier days stay as they are."""
     changes = body.model_dump(include=body.model_fields_set - {"effective_from"})
-    now = now_of(request)
-    reach = actor.reach("units.write")
-    changed = await units.change_unit(uow, code, version, body.effective_from, changes, reach, now)
+    reach, clock = actor.reach("units.write"), clock_of(request)
+    changed = await units.change_unit(uow, code, version, body.effective_from, changes, reach, clock)
     etag(response, changed.version)
     span = changed.on(body.effective_from)
     if span is None:
@@ -157,7 +162,7 @@ async def add_people(
 ) -> BatchOut:
     """Add people, all or none."""
     rows = [staff.PersonRow(**row.model_dump()) for row in body.people]
-    return BatchOut.model_validate(await staff.add_people(uow, rows, actor.reach("people.write"), now_of(request)))
+    return BatchOut.model_validate(await staff.add_people(uow, rows, actor.reach("people.write"), clock_of(request)))
 
 
 @router.get("/people")
@@ -193,7 +198,7 @@ async def appoint(
 ) -> BatchOut:
     """Make appointments, all or none. A unit has exactly one liaison at a time."""
     rows = [staff.AppointmentRow(**row.model_dump()) for row in body.appointments]
-    made = await staff.appoint(uow, rows, actor, actor.reach("appointments.write"), now_of(request))
+    made = await staff.appoint(uow, rows, actor, actor.reach("appointments.write"), clock_of(request))
     return BatchOut.model_validate(made)
 
 
@@ -237,10 +242,10 @@ async def move_appointment(
 ) -> AppointmentOut:
     """Give an appointment another unit, scope or last day."""
     changes = body.model_dump(include=body.model_fields_set)
-    reach, now = actor.reach("appointments.write"), now_of(request)
-    term = await staff.move_appointment(uow, appointment_id, version, changes, actor, reach, now)
+    reach, clock = actor.reach("appointments.write"), clock_of(request)
+    term = await staff.move_appointment(uow, appointment_id, version, changes, actor, reach, clock)
     etag(response, term.version)
-    return await _appointment(uow, actor, appointment_id, now)
+    return await _appointment(uow, actor, appointment_id, now_of(request))
 
 
 @router.post("/appointments/{appointment_id}/revocations", status_code=201)
@@ -252,9 +257,9 @@ async def revoke_appointment(
     uow: Uow,
 ) -> AppointmentOut:
     """End an appointment at once, in every service within seconds, whatever tokens are still good."""
-    reach, now = actor.reach("appointments.write"), now_of(request)
-    await staff.revoke_appointment(uow, appointment_id, body.reason, actor, reach, now)
-    return await _appointment(uow, actor, appointment_id, now)
+    reach, clock = actor.reach("appointments.write"), clock_of(request)
+    await staff.revoke_appointment(uow, appointment_id, body.reason, actor, reach, clock)
+    return await _appointment(uow, actor, appointment_id, now_of(request))
 
 
 async def _appointment(uow: Uow, actor: Actor, key: UUID, now: datetime) -> AppointmentOut:
@@ -281,7 +286,7 @@ async def publish_calendar(
         raise OutsideScope
     seen = if_match(request) if "if-match" in request.headers else None
     days = [CalendarDay(day=one.day, kind=one.kind, name=one.name) for one in body.days]
-    published = await staff.publish_calendar(uow, year, days, seen, now_of(request))
+    published = await staff.publish_calendar(uow, year, days, seen, clock_of(request))
     etag(response, published.version)
     return _calendar(published)
 
@@ -318,4 +323,4 @@ def _uuid(text: str) -> str:
     try:
         return str(UUID(text))
     except ValueError as error:
-        raise NotFound from error
+        raise Malformed(details=[Detail("?cursor", "malformed")]) from error

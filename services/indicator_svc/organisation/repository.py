@@ -5,7 +5,7 @@ itself with the same functions as its readers.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ import msgspec
 
 from services.indicator_svc.organisation.domain.terms import Term
 from services.indicator_svc.organisation.domain.units import Span, Timeline
+from shared.clock import Clock
 from shared.contracts.indicator import (
     AppointmentChanged,
     CalendarDay,
@@ -26,6 +27,7 @@ from shared.contracts.roles import Role, Scope
 from shared.db import UnitOfWork
 from shared.directory.apply import apply_appointment, apply_calendar, apply_person, apply_unit
 
+_INSTANT = timedelta(microseconds=1)
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('organisation', 0))"
 LOCK_SHARED = "SELECT pg_advisory_xact_lock_shared(hashtextextended('organisation', 0))"
 _LATEST = (
@@ -34,16 +36,17 @@ _LATEST = (
 )
 
 
-async def recording_moment(uow: UnitOfWork, now: datetime) -> datetime:
-    """Become the only writer of the organisation until the commit; returns the moment of what it will record.
+async def recording_moment(uow: UnitOfWork, clock: Clock) -> tuple[datetime, datetime]:
+    """Become the only writer of the organisation until the commit; returns now and the moment of what it will record.
 
-    It is never earlier than what is already recorded, even if the business clock was set back, so that what was known
-    at a moment does not change afterwards.
+    The clock is read once nobody else writes, and the moment is later than all that is already recorded, even if the
+    business clock was set back: what was known at a moment does not change afterwards.
     """
     driver = await uow.driver()
     await driver.execute(_LOCK)
     latest: datetime | None = await driver.fetchval(_LATEST)
-    return now if latest is None or latest < now else latest
+    now = clock.now()
+    return now, now if latest is None or latest < now else latest + _INSTANT
 
 
 async def timelines(driver: asyncpg.Connection, unit_ids: Iterable[UUID]) -> dict[UUID, Timeline]:

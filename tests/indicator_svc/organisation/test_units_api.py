@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
@@ -250,3 +251,23 @@ async def test_what_was_known_then_never_changes(start: Start, clock_file: Path)
         assert len({str(told) for told in remembered.values()}) > 8
         future = await setup.get("/v1/units", params={"known_at": (moment + timedelta(days=5)).isoformat()})
         assert errors(future) == {("?known_at", "in_the_future")}
+
+
+async def test_a_change_is_recorded_when_it_is_made_not_when_it_was_asked_for(
+    service: RunningService, setup: httpx.AsyncClient
+) -> None:
+    """What waits for another writer was not known while it waited."""
+    await load(setup)
+    other = await asyncpg.connect(service.dsns.owner)
+    try:
+        async with other.transaction():
+            await other.execute("SELECT pg_advisory_xact_lock(hashtextextended('organisation', 0))")
+            asked = asyncio.ensure_future(patch(setup, "A1", 1, effective_from="2015-02-01", name="新名"))
+            await asyncio.sleep(0.3)
+            known_at = service.app.state.clock.now()
+        changed = (await asked).json()
+    finally:
+        await other.close()
+    assert datetime.fromisoformat(changed["recorded_at"]) > known_at
+    told = await setup.get("/v1/units/A1", params={"as_of": "2015-03-01", "known_at": known_at.isoformat()})
+    assert told.json()["name"] != "新名"

@@ -14,6 +14,7 @@ from services.indicator_svc.organisation.domain import terms
 from services.indicator_svc.organisation.domain.terms import Term
 from services.indicator_svc.organisation.domain.units import Timeline
 from shared.auth import Actor, Reach
+from shared.clock import Clock
 from shared.contracts.identity import person_id, unit_id
 from shared.contracts.indicator import CalendarDay, CalendarPublished, PersonChanged
 from shared.contracts.roles import Role, Scope
@@ -65,9 +66,9 @@ class AppointmentRow:
     effective_to: date | None
 
 
-async def add_people(uow: UnitOfWork, given: Sequence[PersonRow], reach: Reach, now: datetime) -> BatchOutcome:
+async def add_people(uow: UnitOfWork, given: Sequence[PersonRow], reach: Reach, clock: Clock) -> BatchOutcome:
     """Add people, all or none; rows that say nothing new are unchanged. Raises RowsRefused."""
-    at = await repository.recording_moment(uow, now)
+    now, at = await repository.recording_moment(uow, clock)
     driver = await uow.driver()
     ids = [person_id(row.code) for row in given]
     units = await repository.timelines(driver, {unit_id(row.unit_code) for row in given})
@@ -104,10 +105,10 @@ async def add_people(uow: UnitOfWork, given: Sequence[PersonRow], reach: Reach, 
 
 
 async def appoint(
-    uow: UnitOfWork, given_rows: Sequence[AppointmentRow], actor: Actor, reach: Reach, now: datetime
+    uow: UnitOfWork, given_rows: Sequence[AppointmentRow], actor: Actor, reach: Reach, clock: Clock
 ) -> BatchOutcome:
     """Make appointments, all or none; rows that say nothing new are unchanged. Raises RowsRefused."""
-    at = await repository.recording_moment(uow, now)
+    now, at = await repository.recording_moment(uow, clock)
     driver = await uow.driver()
     given = [_term(row, at) for row in given_rows]
     units = await repository.timelines(driver, {term.unit_id for term in given})
@@ -190,13 +191,13 @@ def standing(unit: Timeline, today: date) -> str:
 
 
 async def move_appointment(
-    uow: UnitOfWork, key: UUID, version: int, changes: Mapping[str, Any], actor: Actor, reach: Reach, now: datetime
+    uow: UnitOfWork, key: UUID, version: int, changes: Mapping[str, Any], actor: Actor, reach: Reach, clock: Clock
 ) -> Term:
     """Give an appointment another unit, scope or last day; `changes` may hold unit_code, scope, effective_to.
 
     Raises NotFound, Stale, AppointmentRevoked, OwnAppointment, RoleNotYours, OutsideScope, SecondLiaison, UnitUnknown.
     """
-    at = await repository.recording_moment(uow, now)
+    now, at = await repository.recording_moment(uow, clock)
     driver = await uow.driver()
     term = await _term_within(driver, key, version, actor, reach, now.date())
     attributes = dict(changes)
@@ -216,14 +217,12 @@ async def move_appointment(
     return moved
 
 
-async def revoke_appointment(
-    uow: UnitOfWork, key: UUID, reason: str, actor: Actor, reach: Reach, now: datetime
-) -> Term:
+async def revoke_appointment(uow: UnitOfWork, key: UUID, reason: str, actor: Actor, reach: Reach, clock: Clock) -> Term:
     """End an appointment at once; it stays among the recordings. Repeating it changes nothing.
 
     Raises NotFound, OwnAppointment, RoleNotYours.
     """
-    at = await repository.recording_moment(uow, now)
+    now, at = await repository.recording_moment(uow, clock)
     driver = await uow.driver()
     term = await _term_within(driver, key, None, actor, reach, now.date())
     if term.revoked_at is not None:
@@ -251,7 +250,7 @@ async def _term_within(
 
 
 async def publish_calendar(
-    uow: UnitOfWork, year: int, days: list[CalendarDay], seen: int | None, now: datetime
+    uow: UnitOfWork, year: int, days: list[CalendarDay], seen: int | None, clock: Clock
 ) -> CalendarPublished:
     """Publish the days of a year that differ from Monday to Friday; the same days again change nothing.
 
@@ -265,7 +264,7 @@ async def publish_calendar(
     ]
     if faults:
         raise Malformed(details=faults)
-    at = await repository.recording_moment(uow, now)
+    _, at = await repository.recording_moment(uow, clock)
     driver = await uow.driver()
     before = await repository.calendar(driver, year)
     days = sorted(days, key=lambda one: one.day)

@@ -13,6 +13,7 @@ from services.indicator_svc.organisation import reading, repository
 from services.indicator_svc.organisation.domain import units as domain
 from services.indicator_svc.organisation.domain.units import ParentUnknown, Timeline, UnitCodeTaken
 from shared.auth import Reach
+from shared.clock import Clock
 from shared.contracts.identity import unit_id
 from shared.contracts.indicator import UnitKind
 from shared.db import UnitOfWork
@@ -31,9 +32,9 @@ class UnitRow:
     effective_from: date
 
 
-async def create_units(uow: UnitOfWork, given_rows: Sequence[UnitRow], reach: Reach, now: datetime) -> BatchOutcome:
+async def create_units(uow: UnitOfWork, given_rows: Sequence[UnitRow], reach: Reach, clock: Clock) -> BatchOutcome:
     """Create the units of a batch, all or none; rows that say nothing new are unchanged. Raises RowsRefused."""
-    at = await repository.recording_moment(uow, now)
+    _, at = await repository.recording_moment(uow, clock)
     driver = await uow.driver()
     given: dict[UUID, tuple[int, Timeline]] = {}
     refusals = Refusals("/units")
@@ -90,14 +91,14 @@ def _new_timeline(row: UnitRow, at: datetime) -> Timeline:
 
 
 async def change_unit(
-    uow: UnitOfWork, code: str, version: int, day: date, changes: Mapping[str, Any], reach: Reach, now: datetime
+    uow: UnitOfWork, code: str, version: int, day: date, changes: Mapping[str, Any], reach: Reach, clock: Clock
 ) -> Timeline:
     """Rename, move or regroup a unit from a day on; returns its new timeline.
 
     `changes` may hold `name`, `parent_code` and `groups`. A move re-records every unit that stands below it from that
     day on. Raises NotFound outside the reach, Stale, BeforeUnitExisted, ParentUnknown, UnitCycle, OutsideScope.
     """
-    at = await repository.recording_moment(uow, now)
+    now, at = await repository.recording_moment(uow, clock)
     driver = await uow.driver()
     key = unit_id(code)
     timeline = (await repository.timelines(driver, [key])).get(key)
