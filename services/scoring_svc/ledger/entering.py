@@ -17,6 +17,7 @@ import msgspec
 from services.scoring_svc.ledger import period_repository as periods
 from services.scoring_svc.ledger import repository
 from services.scoring_svc.ledger.domain import (
+    NOTHING,
     Entry,
     Scored,
     Standing,
@@ -174,6 +175,8 @@ async def _deduct(
 def _deduction(row: CellRow, identity: UUID, version: int, occasion: Occasion) -> Deduction:
     card, cell = row.group.card, row.scored
     note = occasion.note or (cell.note or "" if cell.state != "scored" else "")
+    # A loss that goes again before the confirmation goes because its facts changed; whoever was told wants to know.
+    taken_back = occasion.timing == "immediate" and cell.loss == NOTHING
     return Deduction(
         deduction_id=identity,
         version=version,
@@ -189,7 +192,7 @@ def _deduction(row: CellRow, identity: UUID, version: int, occasion: Occasion) -
         inputs=[InputVersion(name=n, version=v) for n, v in sorted(cell.inputs.items()) if isinstance(v, int) and v],
         responsible_unit_id=cell.unit_id,
         timing=occasion.timing,
-        reason=occasion.reason,
+        reason="fact_amended" if taken_back else occasion.reason,
         note=note,
     )
 

@@ -228,7 +228,7 @@ async def _put_provisional(
         if now:
             at_once.append((group, now))
     if at_once:
-        occasion = Occasion("immediate", "scored", uow.who, cause.at)
+        occasion = Occasion("immediate", "scored", uow.who, cause.at, _said(cause))
         done = await enter(uow, set_id, period.key, at_once, standing, occasion)
         rows.extend(done.cells)
         tell_deductions(uow, set_id, done.deductions)
@@ -259,7 +259,7 @@ async def _amend(
                 name = f"{group.card.code}/{cell.unit_id}/{period.key}"
                 uow.trail("score", "cell", name, outcome=f"refused:{cell.code}")
         settled.append((group, [cell for cell in cells if cell.settled]))
-    note = cause.amendment.reason if cause.amendment else ""
+    note = _said(cause)
     occasion = Occasion("confirmed", "fact_amended", uow.who, cause.at, note)
     done = await enter(uow, set_id, period.key, settled, standing, occasion)
     changed = [row for row in done.cells if row.entered != _entered(standing, row)]
@@ -278,6 +278,10 @@ async def _amend(
             before=None if before is None else {"version": before.entered, "score": before.scored.score},
             after={"version": row.entered, "score": row.scored.score, "reason": note},
         )
+
+
+def _said(cause: Cause) -> str:
+    return cause.amendment.reason if cause.amendment else ""
 
 
 def _entered(standing: Mapping[Cell, Standing], row: CellRow) -> int:

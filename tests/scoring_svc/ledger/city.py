@@ -10,12 +10,20 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import msgspec
 import uvicorn
 from fastapi import FastAPI, Response
 
 from deploy.local.ports import free_port
 from shared.contracts.identity import indicator_id, metric_id, set_id, unit_id
-from shared.contracts.indicator import Binding, CalendarPublished, IndicatorPublished, IndicatorSetPublished
+from shared.contracts.indicator import (
+    Binding,
+    CalendarPublished,
+    IndicatorPublished,
+    IndicatorSetPublished,
+    UnitChanged,
+    UnitSpan,
+)
 from shared.contracts.submission import Amendment, Fact, FactsRecorded
 from shared.testing import RunningService, TestIssuer
 
@@ -92,6 +100,19 @@ RANKED = {
         ],
     ),
 }  # fmt: skip
+_IN_CLASS = {
+    "label": {"zh": "类别", "en": "class"},
+    "type": "category",
+    "allowed": [
+        {"id": "urban", "zh": "甲", "en": "A"},
+        {"id": "rural", "zh": "乙", "en": "B"},
+    ],
+    "missing": "refuse",
+    "exempt": "refuse",
+}
+RANKED_IN_CLASS: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(RANKED))
+RANKED_IN_CLASS["inputs"]["class"] = _IN_CLASS
+RANKED_IN_CLASS["result"]["clauses"][0]["points"]["within"] = "class"
 LATE = {
     "rule_language": 1,
     "inputs": {
@@ -215,6 +236,15 @@ def facts(chunk: int, *items: Fact, period: str = "2015-01", amendment: str | No
         batch_id=uuid4(), chunk_no=chunk, period=period, provenance="feed", received_at=NOON, facts=list(items),
         amendment=told,
     )  # fmt: skip
+
+
+def in_class(code: str, name: str, version: int = 2) -> UnitChanged:
+    """A district as it always was, in a class of its peers."""
+    span = UnitSpan(
+        effective_from=date(2015, 1, 1), effective_to=None, recorded_at=NOON, code=code, name=f"单位{code}",
+        kind="district_bureau", parent_id=unit_id("420100"), path=f"420100/{code}/", groups={"class": name},
+    )  # fmt: skip
+    return UnitChanged(unit_id=unit_id(code), version=version, spans=[span])
 
 
 @dataclass

@@ -9,7 +9,7 @@ from itertools import permutations
 import asyncpg
 
 from shared.contracts.identity import deduction_id, indicator_id
-from shared.contracts.indicator import CalendarDay, CalendarPublished
+from shared.contracts.indicator import Binding, CalendarDay, CalendarPublished
 from shared.contracts.scoring import (
     DeductionsDigested,
     IndicatorDeducted,
@@ -24,12 +24,15 @@ from tests.scoring_svc.ledger.city import (
     CONDUCT,
     DISTRICTS,
     FINDING,
+    RANKED_IN_CLASS,
     SET,
     City,
     card,
     fact,
     facts,
     full_month,
+    in_class,
+    metric,
     per_error,
     published,
     unit_of,
@@ -141,6 +144,18 @@ async def test_what_is_published_after_confirmation_does_not_reach_back_through_
     assert (await city.scores("2015-02"))["COL-01", "420102"]["score"] == "4.00"
 
 
+async def test_a_unit_regrouped_after_confirmation_stays_among_its_peers_of_then(bare_city: City) -> None:
+    ranked = card("COL-02", RANKED_IN_CLASS, {"growth": metric("M-GROWTH"), "class": Binding(unit_group="class")})
+    await bare_city.tell(*(in_class(unit, "urban") for unit in DISTRICTS), published(SET, [ranked]), ranked)
+    await bare_city.tell(facts(1, *(fact("M-GROWTH", unit, str(n)) for n, unit in enumerate(DISTRICTS))))
+    await bare_city.fence(1, 1)
+    assert (await bare_city.step("confirm", body={})).status_code == 200
+    await bare_city.tell(in_class("420103", "rural", version=3))
+    await bare_city.tell(facts(2, fact("M-GROWTH", "420102", "0.5", 2), amendment="更正"))
+    found = await bare_city.scores()
+    assert [found["COL-02", unit]["score"] for unit in DISTRICTS] == ["6.00", "8.00", "10.00"]
+
+
 async def test_a_year_between_published_ones_is_unknown_not_free_of_holidays(bare_city: City) -> None:
     late = CARDS[2]
     around = [CalendarPublished(year=year, version=1, days=[]) for year in (2014, 2016)]
@@ -202,6 +217,19 @@ async def test_an_immediate_indicator_is_deducted_at_once_and_not_again(city: Ci
     score = (await city.office.get(f"/v1/scores/{FINDING.indicator_id}/{unit_of('420103')}/{JANUARY}")).json()
     assert sum(Fraction(entry["points"]) for entry in score["entries"]) == 0
     assert (score["version"], score["standing"]) == (2, "confirmed")
+
+
+async def test_an_immediate_deduction_that_is_lifted_says_why(city: City) -> None:
+    await city.tell(facts(1, fact("M-COND", "420103", "1"), fact("M-COND", "420104", "1")))
+    await city.tell(facts(2, fact("M-COND", "420103", "0", 2)))
+    await city.fence(last_chunk=2, chunks=2, code=CONDUCT)
+    await city.tell(facts(3, fact("M-COND", "420104", "0", 2), amendment="督查发现撤回"))
+    told = [one for event in await city.service.events(IndicatorDeducted) for one in event.deductions]
+    lifted = [(one.unit_id, one.timing, one.reason, one.note) for one in told if one.loss == "0"]
+    assert lifted == [
+        (unit_of("420103"), "immediate", "fact_amended", ""),
+        (unit_of("420104"), "immediate", "fact_amended", "督查发现撤回"),
+    ]
 
 
 async def test_whatever_the_order_the_cells_are_the_same(bare_city: City) -> None:
