@@ -278,12 +278,11 @@ async def read_points_balance(
             deductions=row["deductions"],
             lost=plain(row["lost"]),
             won_back=plain(row["won_back"]),
-            open=plain(row["lost"] - row["won_back"]),
+            open=plain(row["open"]),
         )
         for row in rows
     ]
     lost = sum((row["lost"] for row in rows), Decimal(0))
     won = sum((row["won_back"] for row in rows), Decimal(0))
-    return BalanceOut(
-        set=code, period=period, items=items, lost=plain(lost), won_back=plain(won), open=plain(lost - won)
-    )
+    left = sum((row["open"] for row in rows), Decimal(0))
+    return BalanceOut(set=code, period=period, items=items, lost=plain(lost), won_back=plain(won), open=plain(left))

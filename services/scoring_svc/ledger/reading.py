@@ -147,11 +147,15 @@ async def deductions(
 
 
 async def balance(connection: Connection, reader: Reader, set_id: UUID, periods: Sequence[str]) -> list[asyncpg.Record]:
-    """Points lost and won back by unit over periods of a set, within reach, by the unit's code."""
+    """Points lost, won back and open by unit over periods of a set, within reach, by the unit's code.
+
+    Open is counted by deduction: points won back on a loss that an amendment lifted later do not cover another loss.
+    """
     return list(
         await connection.fetch(
             "SELECT c.unit_id, u.code AS unit_code, u.name AS unit_name, sum(c.loss) AS lost, "
-            "count(*) FILTER (WHERE c.loss > 0) AS deductions, coalesce(sum(b.points), 0) AS won_back "
+            "count(*) FILTER (WHERE c.loss > 0) AS deductions, coalesce(sum(b.points), 0) AS won_back, "
+            "sum(greatest(c.loss - coalesce(b.points, 0), 0)) AS open "
             "FROM deductions c JOIN cells s USING (period, indicator_id, unit_id) "
             "JOIN card_versions k ON k.indicator_id = c.indicator_id AND k.version = s.indicator_version "
             "LEFT JOIN (SELECT deduction_id, sum(points) AS points FROM bonus_entries GROUP BY deduction_id) b "

@@ -57,6 +57,16 @@ async def test_one_entry_a_problem_whatever_repeats(city: City) -> None:
     assert (row["lost"], row["won_back"], row["open"]) == ("6", "2", "4")
 
 
+async def test_points_won_back_on_a_loss_that_is_lifted_later_cover_no_other(city: City) -> None:
+    await confirmed(city)
+    await city.tell(verified("3"))
+    await city.tell(facts(2, fact("M-ERR", "420102", "0", 2), amendment="更正"))
+    balance = (await city.office.get("/v1/points-balance", params={"set": SET, "period": "2015-01"})).json()
+    row = next(row for row in balance["items"] if row["unit"] == "420102")
+    assert (row["lost"], row["won_back"], row["open"]) == ("2", "3", "2")
+    assert (balance["lost"], balance["won_back"], balance["open"]) == ("6.5", "3", "6.5")
+
+
 async def test_no_points_where_none_were_lost_or_the_loss_was_lifted(city: City) -> None:
     await confirmed(city)
     with pytest.raises(DeductionUnknown):
