@@ -239,6 +239,51 @@ async def test_a_draft_that_moves_during_the_check_stops_the_publication(
     assert (await publish(office)).status_code == 201
 
 
+async def test_a_metric_that_is_retyped_during_the_check_stops_the_publication(
+    service: RunningService, office: httpx.AsyncClient, checker: RuleChecker
+) -> None:
+    await draft(office, card("C1"), card("C2"))
+    editor = service.client(person="OFFICE")
+
+    async def retype() -> None:
+        checker.before_answer = None
+        path = f"/v1/metrics/{_METRIC['code']}"
+        changed = {**_METRIC, "type": "category", "allowed": [{"id": "a", "zh": "甲", "en": "a"}], "unit": None}
+        answer = await editor.put(path, json=changed, headers={"if-match": '"1"'})
+        assert answer.status_code == 200, answer.text
+
+    checker.before_answer = retype
+    refused = await publish(office)
+    assert (refused.status_code, refused.json()["code"]) == (409, "draft_moved")
+    await nothing_published(service)
+
+
+async def test_every_unit_that_a_set_names_must_exist(service: RunningService, office: httpx.AsyncClient) -> None:
+    named = {**SET, "code": "N", "full_marks": "2", "evaluated_unit_codes": ["D1", "D-TYPO"]}
+    del named["group"]
+    assert (await office.post("/v1/indicator-sets", json=named)).status_code == 201
+    await office.post("/v1/indicator-sets/N/card-batches", json={"cards": [card("C1")]})
+    refused = await office.post("/v1/indicator-sets/N/publication")
+    assert refused.status_code == 409, refused.text
+    assert errors(refused) == {("/evaluated_unit_codes/1", "UNIT_UNKNOWN")}
+    await nothing_published(service)
+
+
+@pytest.mark.usefixtures("office")
+async def test_a_card_evaluates_no_unit_beyond_the_publishers_reach(service: RunningService) -> None:
+    await service.seed_person("DISTRICT-OFFICE", "D1", Role.PERFORMANCE_OFFICE, scope=Scope.SUBTREE)
+    district = service.client(person="DISTRICT-OFFICE")
+    named = {**SET, "code": "N", "full_marks": "2", "evaluated_unit_codes": ["D1-T"]}
+    del named["group"]
+    assert (await district.post("/v1/indicator-sets", json=named)).status_code == 201
+    beyond = card("C1", evaluating_unit_code="D1", evaluated_unit_codes=["D1-T", "D2"])
+    drafted = await district.post("/v1/indicator-sets/N/card-batches", json={"cards": [beyond]})
+    assert drafted.status_code == 201, drafted.text
+    refused = await district.post("/v1/indicator-sets/N/publication")
+    assert (refused.status_code, refused.json()["code"]) == (403, "outside_scope")
+    await nothing_published(service)
+
+
 async def test_two_publications_at_once_publish_once(service: RunningService, office: httpx.AsyncClient) -> None:
     await draft(office, card("C1"), card("C2"))
     answers = await asyncio.gather(*(publish(office) for _ in range(3)))

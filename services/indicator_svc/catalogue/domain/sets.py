@@ -50,10 +50,13 @@ class NotPublishable(Refused):
 
 
 class DraftMoved(Refused):
-    """The drafts changed while they were being checked; publish again."""
+    """The drafts, or metrics that they read, changed while they were being checked; publish again."""
 
     code = "draft_moved"
-    zh, en = "检查期间草稿已被修改，请重新发布", "The drafts changed while they were checked; publish again"
+    zh, en = (
+        "检查期间草稿或其数据项已被修改，请重新发布",
+        "The drafts or their metrics changed while they were checked; publish again",
+    )
 
 
 def sum_findings(

@@ -1,7 +1,8 @@
 """The verb that publishes an indicator set: checked by the engine that scores, whole or not at all, immutable after.
 
-scoring_svc is asked before anything is written; afterwards, with the set locked, the drafts must still be those that
-were checked. Publishing again publishes the cards that say something new, each as its next version.
+scoring_svc is asked before anything is written; afterwards, with the set locked, the drafts and the metrics they read
+must still be those that were checked. Publishing again publishes the cards that say something new, each as its next
+version.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,11 +32,12 @@ Units = Mapping[str, tuple[UUID, str]]
 
 @dataclass(frozen=True)
 class _Checked:
-    """A set as it was read and found in order: the cards to publish and all cards it will then have."""
+    """A set as it was read and found in order: the cards to publish, all cards it will then have, the metrics read."""
 
     owner: Mapping[str, Any]
     fresh: Sequence[tuple[IndicatorPublished, Mapping[str, Any]]]
     cards: Mapping[UUID, int]
+    metrics: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,9 @@ async def publish_indicator_set(
     owner = checked.owner
     locked = await repository.indicator_set(driver, code, lock=True)
     if locked is None or any(locked[name] != owner[name] for name in ("draft_version", "published_version")):
+        raise DraftMoved
+    await repository.lock_metrics(driver)
+    if await repository.metrics(driver, checked.metrics) != checked.metrics:
         raise DraftMoved
     hashed = domain.cards_hash(checked.cards.items())
     if not checked.fresh:
@@ -115,17 +120,16 @@ async def _check(driver: asyncpg.Connection, code: str, checks: RuleChecks, reac
     named |= {unit for card in drafts.values() for unit in card.get("evaluated_unit_codes", [])}
     everyone = await _evaluated(driver, owner["evaluated_units"], day)
     units = {**await repository.units_of(driver, day, codes=named), **everyone}
-    found = domain.sum_findings(owner["full_marks"], owner["levels"], list(drafts.values()))
-    if not everyone:
-        found.append(Detail("/evaluated_units", "UNIT_UNKNOWN", "the set evaluates no unit"))
+    found = _evaluated_findings(owner["evaluated_units"], everyone)
+    found += domain.sum_findings(owner["full_marks"], owner["levels"], list(drafts.values()))
     for card in drafts.values():
         found += domain.binding_findings(card, metrics)
         found += _unit_findings(card, units)
     if not drafts:
         found.append(Detail("/cards", "CHOICE_MISSING", "the set has no card"))
     _demand_none(found)
-    for unit_code in everyone:
-        reach.demand(*everyone[unit_code])
+    for unit_code in {*everyone, *(one for card in drafts.values() for one in card.get("evaluated_unit_codes", []))}:
+        reach.demand(*units[unit_code])
     newest = await repository.newest_cards(driver, owner["set_id"])
     fresh = []
     cards = {key: card["version"] for key, card in newest.items()}
@@ -135,7 +139,7 @@ async def _check(driver: asyncpg.Connection, code: str, checks: RuleChecks, reac
             fresh.append((card, codes))
             cards[card.indicator_id] = card.version
     _demand_none(await checks.findings({card.code: card.rule for card, _ in fresh}))
-    return _Checked(owner, fresh, cards)
+    return _Checked(owner, fresh, cards, metrics)
 
 
 def _demand_none(found: Sequence[Detail]) -> None:
@@ -144,13 +148,25 @@ def _demand_none(found: Sequence[Detail]) -> None:
 
 
 async def _evaluated(driver: asyncpg.Connection, evaluated: Mapping[str, Any], day: date) -> Units:
-    """The units that a set evaluates on a day; codes that name no unit are left out here and found missing by count."""
+    """The units that a set evaluates on a day; codes that name no unit are left out."""
     if evaluated["group"] is None:
         return await repository.units_of(driver, day, codes=evaluated["evaluated_unit_codes"])
     dimension, _, value = evaluated["group"].partition(":")
     if dimension == "kind":
         return await repository.units_of(driver, day, kind=value)
     return await repository.units_of(driver, day, group=(dimension, value))
+
+
+def _evaluated_findings(evaluated: Mapping[str, Any], everyone: Units) -> list[Detail]:
+    named = enumerate(evaluated["evaluated_unit_codes"] or ())
+    found = [
+        Detail(f"/evaluated_unit_codes/{place}", "UNIT_UNKNOWN", f"there is no unit {one}")
+        for place, one in named
+        if one not in everyone
+    ]
+    if not everyone:
+        found.append(Detail("/evaluated_units", "UNIT_UNKNOWN", "the set evaluates no unit"))
+    return found
 
 
 def _unit_findings(card: Mapping[str, Any], units: Units) -> list[Detail]:
