@@ -49,8 +49,8 @@ SELECT u.code AS unit, u.name AS unit_name, count(*)::integer AS expected,
 FROM asked a JOIN directory_unit_spans u ON u.unit_id = a.unit_id AND u.{_TODAY}
      LEFT JOIN due ON due.due_working_days = a.due_working_days
      LEFT JOIN facts f ON f.period = $5 AND f.metric_id = a.metric_id AND f.unit_id = a.unit_id
-     LEFT JOIN fact_versions v ON v.period = $5 AND v.metric_id = a.metric_id AND v.unit_id = a.unit_id
-          AND v.version = 1
+     LEFT JOIN LATERAL (SELECT min(received_at) AS received_at FROM fact_versions v WHERE v.period = $5
+          AND v.metric_id = a.metric_id AND v.unit_id = a.unit_id AND v.state <> 'missing') AS v ON true
 WHERE {reach_condition("u.unit_id", "u.path", 2)}
 GROUP BY u.code, u.name ORDER BY u.code
 """

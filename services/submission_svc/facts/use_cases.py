@@ -142,9 +142,17 @@ async def change_facts(
     approval: str | None,
     mode: Mode = "atomic",
 ) -> tuple[UUID, Outcome]:
-    """Change facts of a fenced or confirmed period with a reason; of a closed one only with an approval named."""
+    """Change facts of a fenced or confirmed period with a reason; of a closed one only with an approval named.
+
+    Only what the actor may amend: what else they fill in ended with the fence.
+    """
     driver = await uow.driver()
-    writer = replace(await writer_of(driver, actor, now.date()), any_metric=actor.reach("facts.amend"))
+    writer = replace(
+        await writer_of(driver, actor, now.date()),
+        any_metric=actor.reach("facts.amend"),
+        self_reported=NOWHERE,
+        evaluated_metrics=(),
+    )
     intent = Intent(
         batch_id=uuid4(),
         received_at=now,

@@ -1,11 +1,12 @@
 """Tasks and completeness are computed from cards and facts, within one's own units."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pytest
 
 from services.submission_svc.collection.domain import due_date, state_of, window_of
+from shared.clock import SHANGHAI
 from shared.directory.repository import WorkingDays
 from tests.submission_svc.bureau import DISTRICTS, SET, Bureau, row
 
@@ -57,3 +58,17 @@ async def test_completeness_counts_mandatory_cells_and_never_exceeds_all(bureau:
     assert (found["420103"]["expected"], found["420103"]["actual"]) == (7, 0)
     own = await bureau.liaison.get("/v1/completeness", params={"set": SET, "period": "2015-01"})
     assert [each["unit"] for each in own.json()["items"]] == ["420102"]
+
+
+async def test_a_value_that_comes_late_is_not_in_time_because_it_was_said_to_be_missing(bureau: Bureau) -> None:
+    clock = bureau.service.app.state.clock
+    before = clock.now()
+    await bureau.post([row(value=None, state="missing", reason="断"), row("M-COUNT", value="1")])
+    try:
+        clock.set(datetime(2015, 3, 20, 9, tzinfo=SHANGHAI), by="test")
+        assert (await bureau.post([row()])).json()["updated"] == 1
+        answer = await bureau.office.get("/v1/completeness", params={"set": SET, "period": "2015-01"})
+    finally:
+        clock.set(before, by="test")
+    first = next(each for each in answer.json()["items"] if each["unit"] == "420102")
+    assert (first["actual"], first["on_time"]) == (2, 1)
