@@ -9,34 +9,31 @@ A route on `TransactionalRoute` names its permission in its signature, or the pr
 import base64
 import binascii
 import hashlib
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Annotated, Any, TypeVar, get_args, get_type_hints
+from uuid import UUID
 
 import asyncpg
 import msgspec
-from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message
 
 from shared.auth import Actor
-from shared.db import Database, UnitOfWork, is_database_down
+from shared.db import Database, UnitOfWork
 from shared.errors import (
     Detail,
     Forbidden,
+    InProgress,
     Malformed,
-    NotFound,
     Refused,
     Stale,
     TooLarge,
-    Unavailable,
     VersionRequired,
 )
-from shared.observability import REQUESTS, continue_trace, current_trace_id, log
+from shared.observability import log
 
 ORDINARY_BODY = 1_000_000
 _KEY_LENGTH = 200
@@ -58,30 +55,6 @@ class IdempotencyKeyReused(Refused):
 
     status, code = 422, "idempotency_key_reused"
     zh, en = "该 Idempotency-Key 已用于另一请求内容", "This Idempotency-Key was used with another body"
-
-
-class InProgress(Refused):
-    """The same request, or one that holds the same object, is still in work."""
-
-    code = "in_progress"
-    zh, en = (
-        "相同的请求正在处理中，请稍后重试",
-        "The same request is still being worked on; try again shortly",
-    )
-
-
-class MethodNotAllowed(Refused):
-    """The path exists, the method does not."""
-
-    status, code = 405, "method_not_allowed"
-    zh, en = "该地址不支持此方法", "This path does not take that method"
-
-
-class InternalFault(Refused):
-    """A fault of the program; the trace id finds it in the log."""
-
-    status, code = 500, "internal_fault"
-    zh, en = "系统内部错误，已记录", "An internal fault, which has been logged"
 
 
 class Permits:
@@ -278,12 +251,18 @@ def encode_cursor(*key: object) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode([str(part) for part in key])).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str | None, parts: int) -> list[str] | None:
-    """The key of a cursor, or None for the first page. Raises Malformed for a cursor that was not ours."""
+def decode_cursor(cursor: str | None, parts: int, *, ids: Sequence[int] = ()) -> list[str] | None:
+    """The key of a cursor, or None for the first page; the parts at `ids` are UUIDs.
+
+    Raises Malformed for a cursor that was not ours.
+    """
     if cursor is None:
         return None
     try:
         key = msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=list[str])
+        if len(key) == parts:
+            for place in ids:
+                UUID(key[place])
     except (binascii.Error, ValueError) as error:
         raise Malformed(details=[Detail("?cursor", "malformed")]) from error
     if len(key) != parts:
@@ -298,118 +277,3 @@ Cursor = Annotated[str | None, Query(max_length=1_000, description="`next` of th
 def json_response(content: Any, status: int = 200, **headers: str) -> Response:
     """A JSON answer encoded by msgspec: decimals and UUIDs as text, times with offset."""
     return Response(msgspec.json.encode(content), status, headers, media_type="application/json")
-
-
-def problem(refusal: Refused, language: str) -> Response:
-    """The RFC 9457 document of a refusal, in the reader's language, with both texts beside it."""
-    document: dict[str, Any] = {
-        "type": f"urn:liandong:problem:{refusal.code}",
-        "title": refusal.text(language),
-        "status": refusal.status,
-        "code": refusal.code,
-        "texts": {"zh-CN": refusal.text("zh"), "en": refusal.text("en")},
-        "trace_id": current_trace_id(),
-        **{name: _plain(value) for name, value in refusal.values.items()},
-    }
-    if refusal.details:
-        document["errors"] = [
-            {"pointer": detail.pointer, "code": detail.code, "text": detail.text} for detail in refusal.details
-        ]
-    headers = {"content-language": "zh-CN" if language == "zh" else "en"}
-    if refusal.status == 401:  # noqa: PLR2004
-        headers["www-authenticate"] = "Bearer"
-    if refusal.status in {429, 503}:
-        headers["retry-after"] = str(refusal.values.get("retry_after", 1))
-    return Response(msgspec.json.encode(document), refusal.status, headers, media_type="application/problem+json")
-
-
-def _plain(value: object) -> Any:
-    return value if isinstance(value, (int, str, bool, list, dict)) or value is None else str(value)
-
-
-def _language(request: Request) -> str:
-    """English when the reader asks for it first, Chinese otherwise."""
-    return "en" if request.headers.get("accept-language", "").strip().lower().startswith("en") else "zh"
-
-
-def _pointer(location: Sequence[int | str]) -> str:
-    place, *rest = [str(part).replace("~", "~0").replace("/", "~1") for part in location] or ["body"]
-    signs = {"query": "?", "header": "header:", "path": "path:"}
-    return signs[place] + ".".join(rest) if place in signs else "".join(f"/{part}" for part in rest)
-
-
-def install_errors(app: FastAPI) -> None:
-    """Answer every refusal and fault with a problem document."""
-
-    async def refused(request: Request, error: Exception) -> Response:
-        return problem(_as_refusal(error), _language(request))
-
-    kinds = (
-        Refused,
-        RequestValidationError,
-        HTTPException,
-        SQLAlchemyError,
-        asyncpg.PostgresError,
-        OSError,
-        Exception,
-    )
-    for kind in (*kinds, asyncpg.InterfaceError, TimeoutError):
-        app.add_exception_handler(kind, refused)
-
-
-def _as_refusal(error: Exception) -> Refused:
-    if isinstance(error, Refused):
-        return error
-    if isinstance(error, (RequestValidationError, HTTPException)):
-        return _as_unreadable(error)
-    cause = getattr(error.orig, "__cause__", None) if isinstance(error, DBAPIError) else error
-    if isinstance(cause, (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)):
-        return InProgress()
-    if is_database_down(error):
-        log().error("the database is away", error=repr(error))
-        return Unavailable(what="PostgreSQL")
-    log().error("an internal fault", error=repr(error), exc_info=error)
-    return InternalFault()
-
-
-def _as_unreadable(error: RequestValidationError | HTTPException) -> Refused:
-    if isinstance(error, RequestValidationError):
-        found = error.errors()[:100]
-        return Malformed(details=[Detail(_pointer(it["loc"]), str(it["type"]), str(it["msg"])) for it in found])
-    if error.status_code == 413:  # noqa: PLR2004
-        return TooLarge(limit=ORDINARY_BODY)
-    return {404: NotFound, 405: MethodNotAllowed}.get(error.status_code, Malformed)()
-
-
-class Edge:
-    """The outermost middleware: the trace begins or goes on, the request is measured, security headers are set."""
-
-    def __init__(self, app: ASGIApp, service: str) -> None:
-        self._app, self._service = app, service
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        incoming = next((value for name, value in scope["headers"] if name == b"traceparent"), b"")
-        trace = continue_trace(incoming.decode("latin-1"))
-        started, status = time.perf_counter(), 500
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["traceparent"] = trace
-                headers["x-content-type-options"] = "nosniff"
-                headers["cache-control"] = headers.get("cache-control", "no-store")
-                headers["referrer-policy"] = "no-referrer"
-            await send(message)
-
-        try:
-            await self._app(scope, receive, send_with_headers)
-        finally:
-            route = getattr(scope.get("route"), "path", "unknown")
-            took = time.perf_counter() - started
-            REQUESTS.labels(self._service, scope["method"], route, status).observe(took)

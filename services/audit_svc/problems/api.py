@@ -60,7 +60,7 @@ async def list_problems(
     }
     driver, today = await uow.driver(), clock_of(request).today()
     rows = await reading.problem_page(
-        driver, actor.reach("problems.read"), today, filters, decode_cursor(cursor, 2), limit
+        driver, actor.reach("problems.read"), today, filters, decode_cursor(cursor, 2, ids=(1,)), limit
     )
     days = await working_days(driver)
     return page_response(rows, limit, ("period", "problem_id"), lambda row: _problem(row, days, today))
@@ -123,7 +123,7 @@ async def list_cases(
         actor.reach("problems.read"),
         clock_of(request).today(),
         filters,
-        dated(decode_cursor(cursor, 2)),
+        dated(decode_cursor(cursor, 2, ids=(1,))),
         limit,
     )
     return page_response(rows, limit, ("opened_on", "case_id"), _case)

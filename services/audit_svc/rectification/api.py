@@ -38,7 +38,7 @@ async def list_rectifications(
         actor.reach("rectifications.read"),
         today,
         {"state": state, "unit": unit, "problem": problem_id},
-        dated(decode_cursor(cursor, 2)),
+        dated(decode_cursor(cursor, 2, ids=(1,))),
         limit,
     )
     return page_response(

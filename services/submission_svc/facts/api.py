@@ -24,7 +24,7 @@ from services.submission_svc.facts.schemas import (
     RowFault,
 )
 from shared.auth import Actor
-from shared.errors import NotFound
+from shared.errors import Detail, Malformed, NotFound
 from shared.http import (
     Cursor,
     Limit,
@@ -36,13 +36,14 @@ from shared.http import (
     if_match,
     json_response,
     permits,
-    problem,
     takes_up_to,
 )
+from shared.problems import problem
 
 router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["facts"])
 
 PeriodQuery = Annotated[str | None, Query(max_length=7, examples=["2015-01"])]
+_LONGEST_SERIAL = 18
 CodeQuery = Annotated[str | None, Query(max_length=100)]
 
 
@@ -112,7 +113,7 @@ async def list_facts(
     """Facts within reach: of one's own units, or of the metrics one's department evaluates."""
     pool, today = request.app.state.database.reads, request.app.state.clock.today()
     reach, evaluated = await use_cases.reading_scope(pool, actor, today)
-    after = decode_cursor(cursor, 3)
+    after = decode_cursor(cursor, 3, ids=(1, 2))
     found = await repository.list_facts(
         pool, today, reach, evaluated, period=period, metric=metric, unit=unit, after=after, limit=limit + 1
     )
@@ -200,12 +201,12 @@ async def list_receipts(
     cursor: Cursor = None,
 ) -> ReceiptPage:
     """Receipts of one's own batches, newest first; the office, operators and auditors see all."""
-    before = decode_cursor(cursor, 1)
+    before = _number(decode_cursor(cursor, 1))
     found = await repository.list_receipts(
         request.app.state.database.reads,
         _author(actor),
         receipt_id=None,
-        before=int(before[0]) if before and before[0].isdigit() else None,
+        before=before,
         limit=limit + 1,
     )
     page = found[:limit]
@@ -226,6 +227,15 @@ async def read_receipt(
     if not found:
         raise NotFound
     return _receipt(found[0], _language(request))
+
+
+def _number(key: list[str] | None) -> int | None:
+    """The receipt before which a page begins. Raises Malformed for a cursor that was not ours."""
+    if key is None:
+        return None
+    if not key[0].isascii() or not key[0].isdigit() or len(key[0]) > _LONGEST_SERIAL:
+        raise Malformed(details=[Detail("?cursor", "malformed")])
+    return int(key[0])
 
 
 def _author(actor: Actor) -> str | None:

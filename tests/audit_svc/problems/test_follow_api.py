@@ -3,9 +3,11 @@ import itertools
 import json
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from shared.http import encode_cursor
 from tests.audit_svc.stage import POLICY, Stage, deducted, deduction, digested, scores
 
 
@@ -121,6 +123,19 @@ async def test_each_sees_only_their_own_units(stage: Stage) -> None:
     assert {page["items"][0]["unit"], rest["items"][0]["unit"]} == {"A", "B"}
     assert rest["next"] is None
     assert (await stage.office.get("/v1/cases", params={"cursor": "x"})).status_code == 422
+
+
+@pytest.mark.parametrize("path", ["problems", "cases", "interviews", "rectifications", "findings"])
+async def test_a_forged_cursor_is_malformed(stage: Stage, path: str) -> None:
+    for key in (("2015-01-01", "no id"), ("no day\0", str(UUID(int=1)))):
+        answer = await stage.auditor.get(f"/v1/{path}", params={"cursor": encode_cursor(*key)})
+        assert (answer.status_code, answer.json()["code"]) == (422, "malformed"), answer.text
+
+
+async def test_text_that_cannot_be_kept_is_malformed(stage: Stage) -> None:
+    policy = {**POLICY, "name": "办法\0"}
+    answer = await stage.publish_policy(policy)
+    assert (answer.status_code, answer.json()["code"]) == (422, "malformed")
 
 
 async def test_a_dropped_event_is_named_as_a_gap(stage: Stage) -> None:

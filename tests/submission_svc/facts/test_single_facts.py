@@ -6,8 +6,10 @@ from uuid import uuid4
 
 from shared.contracts.audit import FindingConfirmed
 from shared.contracts.identity import metric_id, set_id
+from shared.contracts.roles import Role
 from shared.contracts.scoring import PeriodClosed, PeriodConfirmed, PeriodFenced
 from shared.contracts.submission import FactsRecorded
+from shared.http import encode_cursor
 from tests.submission_svc.bureau import SET, Bureau, row, unit
 
 URL = "/v1/facts/2015-01/M-SELF/420102"
@@ -94,6 +96,20 @@ async def test_changes_after_the_fence_carry_their_reason(bureau: Bureau) -> Non
     assert late == 1
 
 
+async def test_only_what_one_may_amend_is_amended_after_the_fence(bureau: Bureau) -> None:
+    await bureau.service.seed_person("P-BOTH", "420102", Role.PERFORMANCE_OFFICE)
+    await bureau.service.seed_person("P-BOTH", "D-REV", Role.EVALUATING_DEPARTMENT)
+    both = bureau.service.client(person="P-BOTH")
+    await bureau.post([row(), row(unit="420103")])
+    at = {"set_id": set_id(SET), "period": "2015-01", "at": datetime(2015, 2, 7, tzinfo=UTC), "by": "office"}
+    await bureau.service.deliver(PeriodFenced(version=1, last_chunk=1, chunks=1, **at))
+    changes = [row(value="50"), row(unit="420103", value="50")]
+    refused = await both.post("/v1/fact-changes", json={"reason": "更正", "changes": changes})
+    assert [(e["pointer"], e["code"]) for e in refused.json()["errors"]] == [("/changes/1", "outside_scope")]
+    own = await both.post("/v1/fact-changes", json={"reason": "更正", "changes": changes[:1]})
+    assert own.json()["updated"] == 1, own.text
+
+
 async def test_findings_become_facts_by_version_in_any_order(bureau: Bureau) -> None:
     await bureau.service.deliver(confirmed(2, 3))
     await bureau.service.deliver(confirmed(1, 1))
@@ -103,6 +119,17 @@ async def test_findings_become_facts_by_version_in_any_order(bureau: Bureau) -> 
     await bureau.service.deliver(confirmed(3, 0))
     chunks = await bureau.service.events(FactsRecorded)
     assert [(c.facts[0].value, c.facts[0].version, c.amendment) for c in chunks] == [("3", 1, None), ("0", 2, None)]
+
+
+async def test_a_forged_cursor_is_malformed(bureau: Bureau) -> None:
+    for path, key in (
+        ("facts", ("2015-01", "no id", "no id")),
+        ("receipts", ("²",)),
+        ("receipts", ("9" * 30,)),
+        ("source-systems", ("\0",)),
+    ):
+        answer = await bureau.office.get(f"/v1/{path}", params={"cursor": encode_cursor(*key)})
+        assert (answer.status_code, answer.json()["code"]) == (422, "malformed"), answer.text
 
 
 async def test_a_repeated_request_is_answered_from_its_key(bureau: Bureau) -> None:
