@@ -41,6 +41,10 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "rectifications.decide": _OFFICE,
     # A unit sees what was found with it, once that is confirmed; inspectors and the office see all of it.
     "findings.read": _READERS | {Role.INSPECTOR},
+    # A covert visit stays covert to the unit: what is not confirmed is for who inspects, decides or oversees there.
+    "findings.read.unconfirmed": frozenset(
+        {Role.INSPECTOR, Role.PERFORMANCE_OFFICE, Role.COMMITTEE, Role.PERSONNEL, Role.AUDITOR}
+    ),
     # Inspectors find and, two different persons, confirm.
     "findings.record": frozenset({Role.INSPECTOR}),
     "findings.confirm": frozenset({Role.INSPECTOR}),

@@ -12,8 +12,7 @@ from services.audit_svc.inspections.schemas import FindingIn, WithdrawalIn
 from services.audit_svc.paging import dated, page_response
 from services.audit_svc.scope import clock_of, demand
 from services.audit_svc.shapes import Code, PeriodKey
-from shared.auth import Actor
-from shared.contracts.roles import Role
+from shared.auth import Actor, Reach
 from shared.db import UnitOfWork
 from shared.errors import Detail, Malformed
 from shared.http import Cursor, Limit, TransactionalRoute, Uow, decode_cursor, json_response, permits
@@ -74,9 +73,9 @@ async def list_findings(
         actor.reach("findings.read"),
         clock_of(request).today(),
         {"state": state, "unit": unit, "period": period, "problem_type": problem_type},
-        dated(decode_cursor(cursor, 2)),
+        dated(decode_cursor(cursor, 2, ids=(1,))),
         limit,
-        confirmed_only=_sees_confirmed_only(actor),
+        unconfirmed=_unconfirmed(actor),
     )
     return page_response(rows, limit, ("recorded_on", "finding_id"), _shape)
 
@@ -91,14 +90,15 @@ async def read_finding(
         actor.reach("findings.read"),
         clock_of(request).today(),
         finding_id,
-        confirmed_only=_sees_confirmed_only(actor),
+        unconfirmed=_unconfirmed(actor),
     )
     return json_response(_shape(row), etag=f'"{row["version"]}"')
 
 
-def _sees_confirmed_only(actor: Actor) -> bool:
-    """The inspected unit learns of a finding when it is confirmed, so that a covert visit stays covert until then."""
-    return not actor.has(Role.INSPECTOR, Role.PERFORMANCE_OFFICE, Role.COMMITTEE, Role.PERSONNEL, Role.AUDITOR)
+def _unconfirmed(actor: Actor) -> Reach:
+    """Where the actor also sees what is not confirmed: the inspected unit learns of a finding when it is."""
+    permission = "findings.read.unconfirmed"
+    return actor.reach(permission) if actor.may(permission) else Reach(everything=False, units=(), subtrees=())
 
 
 async def _demand(request: Request, uow: UnitOfWork, actor: Actor, finding_id: UUID, permission: str) -> None:

@@ -107,19 +107,19 @@ async def page(
     after: Sequence[str] | None,
     limit: int,
     *,
-    confirmed_only: bool,
+    unconfirmed: Reach,
 ) -> list[asyncpg.Record]:
-    """A page of findings within reach, by the day they were recorded."""
+    """A page of findings within reach, by the day they were recorded; those not confirmed only in `unconfirmed`."""
     rows: list[asyncpg.Record] = await driver.fetch(
         f"SELECT {_SHOWN} {_FROM} WHERE {reach_condition('f.unit_id', _PATH, 2)} "
-        "AND (NOT $5 OR f.state = 'confirmed') "
-        "AND ($6::text IS NULL OR f.state = $6) AND ($7::text IS NULL OR u.code = $7) "
-        "AND ($8::text IS NULL OR f.period = $8) AND ($9::text IS NULL OR f.metric_code = $9) "
-        "AND ($10::date IS NULL OR (f.recorded_on, f.finding_id) > ($10, $11::uuid)) "
-        "ORDER BY f.recorded_on, f.finding_id LIMIT $12",
+        f"AND (f.state = 'confirmed' OR {reach_condition('f.unit_id', _PATH, 5)}) "
+        "AND ($8::text IS NULL OR f.state = $8) AND ($9::text IS NULL OR u.code = $9) "
+        "AND ($10::text IS NULL OR f.period = $10) AND ($11::text IS NULL OR f.metric_code = $11) "
+        "AND ($12::date IS NULL OR (f.recorded_on, f.finding_id) > ($12, $13::uuid)) "
+        "ORDER BY f.recorded_on, f.finding_id LIMIT $14",
         day,
         *reach.parameters,
-        confirmed_only,
+        *unconfirmed.parameters,
         filters.get("state"),
         filters.get("unit"),
         filters.get("period"),
@@ -132,15 +132,15 @@ async def page(
 
 
 async def one(
-    driver: asyncpg.Connection, reach: Reach, day: date, finding_id: UUID, *, confirmed_only: bool
+    driver: asyncpg.Connection, reach: Reach, day: date, finding_id: UUID, *, unconfirmed: Reach
 ) -> asyncpg.Record:
-    """One finding within reach. Raises NotFound."""
+    """One finding within reach, one not confirmed only in `unconfirmed`. Raises NotFound."""
     row = await driver.fetchrow(
         f"SELECT {_SHOWN} {_FROM} WHERE {reach_condition('f.unit_id', _PATH, 2)} "
-        "AND (NOT $5 OR f.state = 'confirmed') AND f.finding_id = $6",
+        f"AND (f.state = 'confirmed' OR {reach_condition('f.unit_id', _PATH, 5)}) AND f.finding_id = $8",
         day,
         *reach.parameters,
-        confirmed_only,
+        *unconfirmed.parameters,
         finding_id,
     )
     if row is None:

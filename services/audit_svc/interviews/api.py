@@ -37,7 +37,7 @@ async def list_interviews(
         actor.reach("interviews.read"),
         clock_of(request).today(),
         {"state": state, "unit": unit, "case": case_id},
-        dated(decode_cursor(cursor, 2)),
+        dated(decode_cursor(cursor, 2, ids=(1,))),
         limit,
     )
     return page_response(rows, limit, ("opened_on", "interview_id"), _shape)

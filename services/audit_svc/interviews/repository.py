@@ -65,6 +65,11 @@ async def demanded_in(driver: asyncpg.Connection, case_id: UUID) -> list[UUID]:
     return [row["problem_id"] for row in rows]
 
 
+async def is_closed(driver: asyncpg.Connection, case_id: UUID) -> bool:
+    """Whether a case is closed."""
+    return await driver.fetchval("SELECT state = 'closed' FROM cases WHERE case_id = $1", case_id) or False
+
+
 async def hold(driver: asyncpg.Connection, interview_id: UUID) -> Interview:
     """One interview, held until the end of the transaction. Raises NotFound."""
     row = await driver.fetchrow("SELECT * FROM interviews WHERE interview_id = $1 FOR UPDATE", interview_id)

@@ -70,6 +70,20 @@ class RecorderTakesPart(Refused):
     zh, en = "记录人不得为谈话双方人员", "The recorder must not be one of those who talk"
 
 
+class WitnessTakesPart(Refused):
+    """Who witnesses a refusal is neither of the two sides."""
+
+    code = "witness_takes_part"
+    zh, en = "见证人不得为谈话双方人员", "The witness must not be one of the two sides"
+
+
+class CaseClosed(Refused):
+    """The record of a case that was closed stands as it was signed."""
+
+    code = "case_closed"
+    zh, en = "案件已办结，谈话记录不再修改", "The case is closed; its record is not edited any more"
+
+
 async def follow_cases(
     uow: UnitOfWork, calls: Sequence[Call], reasons: Mapping[UUID | None, str], moment: Moment
 ) -> None:
@@ -137,10 +151,12 @@ async def write_record(
 ) -> Interview:
     """Write down what was said; every later edit is a new version and needs both signatures again.
 
-    Raises Stale, NamedPersonAbsent, RecorderTakesPart, InterviewStepRefused, Malformed for unknown persons.
+    Raises Stale, CaseClosed, NamedPersonAbsent, RecorderTakesPart, InterviewStepRefused, Malformed for unknown persons.
     """
     driver, moment = await uow.driver(), moment_of(clock)
     known = await _hold(uow, interview_id, seen)
+    if await repository.is_closed(driver, known.case_id):
+        raise CaseClosed
     await _check_persons(uow, known, content)
     standing = await repository.standing_of(driver, known)
     version = standing.record_version + 1
@@ -178,10 +194,18 @@ async def put_signature(
 async def record_refusal(
     uow: UnitOfWork, interview_id: UUID, side: Side, reason: str, witness: str, clock: Clock
 ) -> Interview:
-    """One side will not sign: the reason and a witness are recorded. Raises AlreadySigned, InterviewStepRefused."""
+    """One side will not sign: the reason and a witness are recorded.
+
+    Raises AlreadySigned, InterviewStepRefused, WitnessTakesPart, Malformed for an unknown witness.
+    """
     driver, moment = await uow.driver(), moment_of(clock)
     known = await _hold(uow, interview_id, None)
     after = refuse(await repository.standing_of(driver, known), side)
+    seen_by = (await repository.people(driver, [witness])).get(witness)
+    if seen_by is None:
+        raise Malformed(details=[Detail("/witness", "person_unknown")])
+    if seen_by["person_id"] in {known.interviewer_id, known.interviewee_id}:
+        raise WitnessTakesPart
     await repository.add_refusal(driver, known, side, reason, witness, uow.who, moment.now)
     detail = {"side": side, "reason": reason, "witness": witness}
     stored = await _store(uow, known, replace(known, state=after.state), moment.now, "signature_refused", detail)

@@ -89,9 +89,14 @@ async def submit_plan(
 
 
 async def accept_plan(uow: UnitOfWork, problem: Problem, clock: Clock) -> Rectification:
-    """The performance office accepts the plan and the work begins. Raises ProblemStepRefused."""
+    """The performance office accepts the plan and the work begins. Raises ProblemStepRefused, PlanAlreadyAccepted.
+
+    A problem that was opened anew needs a plan anew: the one that was accepted before is worked off.
+    """
     known = await _known(uow, problem)
     state = advance(problem.state, "accept_plan")
+    if known.state != "planned":
+        raise PlanAlreadyAccepted
     return await _moved(
         uow, problem, replace(known, state="accepted", accepted_by=uow.who), state, "plan_accepted", clock
     )
@@ -240,7 +245,7 @@ async def settle_problem(uow: UnitOfWork, problem: Problem, moment: Moment) -> N
 
 async def _verified(uow: UnitOfWork, problem: Problem, period: str, points: Decimal, moment: Moment) -> Problem:
     # The make-up is asked for once in the life of a problem, also when it was reopened and cured again.
-    first = problem.makeup_points is None and problem.entry_id is None
+    first = not problem.makeup_points and problem.entry_id is None
     verified = replace(
         problem, state="verified", verified_in=period, makeup_points=points if first else problem.makeup_points
     )

@@ -40,6 +40,17 @@ async def test_confirmed_by_a_second_inspector_and_counted(stage: Stage) -> None
     assert again.json()["code"] == "finding_step_refused"
 
 
+async def test_an_inspector_elsewhere_does_not_see_what_is_not_confirmed_in_the_own_unit(stage: Stage) -> None:
+    await stage.service.seed_person("BOTH", "A", "unit_leader")
+    await stage.service.seed_person("BOTH", "B", "inspector")
+    both = stage.service.client(person="BOTH")
+    path = await found(stage)
+    assert (await both.get(path)).status_code == 404
+    assert (await both.get("/v1/findings")).json()["items"] == []
+    await stage.second.post(f"{path}/confirmation")
+    assert (await both.get(path)).status_code == 200
+
+
 async def test_what_nothing_counts_is_refused(stage: Stage) -> None:
     for more, code in (
         ({"problem_type": "M-I1"}, "problem_type_unknown"),

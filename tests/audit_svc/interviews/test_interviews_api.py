@@ -59,6 +59,10 @@ async def test_a_refusal_to_sign_is_recorded(stage: Stage) -> None:
     path = f"/v1/interviews/{interview['id']}"
     body = {"side": "interviewee", "reason": "有异议", "witness": "OFFICE"}
     assert (await stage.leader.post(f"{path}/refusals", json=body)).status_code == 403
+    unknown = await stage.office.post(f"{path}/refusals", json={**body, "witness": "NOBODY"})
+    assert (unknown.status_code, unknown.json()["errors"][0]["pointer"]) == (422, "/witness")
+    partial = await stage.office.post(f"{path}/refusals", json={**body, "witness": "HEAD"})
+    assert (partial.status_code, partial.json()["code"]) == (409, "witness_takes_part")
     refused = await stage.office.post(f"{path}/refusals", json=body)
     assert refused.json()["state"] == "refused_to_sign"
     sign = {"side": "interviewer", "content_hash": interview["hash"]}
@@ -142,6 +146,19 @@ async def test_a_loss_after_the_talk_calls_for_another_one(stage: Stage) -> None
     await stage.service.deliver(deducted(lifted))
     listed = (await stage.office.get("/v1/interviews", params={"case_id": case})).json()["items"]
     assert {one["no"]: one["state"] for one in listed} == {1: "signed", 2: "withdrawn"}
+
+
+async def test_the_record_of_a_closed_case_stands(stage: Stage) -> None:
+    interview = await held(stage)
+    path = f"/v1/interviews/{interview['id']}"
+    for side, caller in (("interviewer", stage.head), ("interviewee", stage.leader)):
+        await caller.post(f"{path}/signatures", json={"side": side, "content_hash": interview["hash"]})
+    await stage.service.deliver(deducted(deduction("A", "2015-02", "0", version=2, reason="ruling")))
+    case = (await stage.problem("A", "2015-02"))["case_id"]
+    assert (await stage.auditor.get(f"/v1/cases/{case}")).json()["state"] == "closed"
+    version = (await stage.office.get(path)).json()["version"]
+    edited = await stage.record(interview["id"], version, explanation="补充说明")
+    assert (edited.status_code, edited.json()["code"]) == (409, "case_closed")
 
 
 async def test_a_graver_loss_before_the_talk_needs_a_new_notice(stage: Stage) -> None:

@@ -148,7 +148,36 @@ async def test_lifted_while_at_work_and_lost_again(stage: Stage) -> None:
     assert (problem["state"], problem["note"]) == ("lifted", "申诉成立")
     assert await stage.service.events(MakeupVerified) == []
     await stage.service.deliver(deducted(deduction("A", "2015-02", "5", version=3)))
+    problem = await stage.problem("A", "2015-02")
+    assert problem["state"] == "open"
+    old = await stage.office.post(f"/v1/rectifications/{problem['rectification']['rectification_id']}/acceptance")
+    assert (old.status_code, old.json()["code"]) == (409, "plan_already_accepted")
     assert (await stage.problem("A", "2015-02"))["state"] == "open"
+
+
+async def test_a_cure_that_won_nothing_back_is_not_the_make_up_of_a_larger_loss(stage: Stage) -> None:
+    problem_id = await opened(stage, "0.01")
+    await stage.cured(problem_id)
+    await stage.service.deliver(scores("2015-03", ("I1", "A", "0")))
+    problem = await stage.problem("A", "2015-02")
+    assert (problem["state"], problem["makeup_points"]) == ("struck_off", "0.00")
+    await stage.service.deliver(deducted(deduction("A", "2015-02", "4", version=2)))
+    known = (await stage.problem("A", "2015-02"))["rectification"]
+    plan = {
+        "problem_id": problem_id,
+        "plan": "再整改",
+        "actions": [{"action": "一", "owner": "LIAISON-A", "due": "2015-03-20"}],
+    }
+    planned = await stage.liaison.post("/v1/rectifications", json=plan, headers={"if-match": f'"{known["version"]}"'})
+    assert planned.status_code == 201, planned.text
+    path = f"/v1/rectifications/{known['rectification_id']}"
+    await stage.office.post(f"{path}/acceptance")
+    no = next(one["no"] for one in planned.json()["actions"] if one["state"] == "open")
+    await stage.liaison.post(f"{path}/actions/{no}/completion", json={"note": "清单", "hash": "0" * 64})
+    await stage.liaison.post(f"{path}/report", json={"text": "完成"})
+    problem = await stage.problem("A", "2015-02")
+    assert (problem["state"], problem["makeup_points"]) == ("verified", "1.20")
+    assert [event.points for event in await stage.service.events(MakeupVerified)] == ["1.20"]
 
 
 async def test_points_that_come_before_their_problem_are_taken_up_with_it(stage: Stage) -> None:
