@@ -109,3 +109,13 @@ class Unavailable(Refused):
 
     status, code = 503, "unavailable"
     zh, en = "所需服务暂不可用：{what}", "{what} cannot be reached at the moment; nothing was changed"
+
+
+class InProgress(Refused):
+    """The same request, or one that holds the same object, is still in work."""
+
+    code = "in_progress"
+    zh, en = (
+        "相同的请求正在处理中，请稍后重试",
+        "The same request is still being worked on; try again shortly",
+    )

@@ -18,11 +18,13 @@ from shared.contracts.registry import Event
 from shared.contracts.roles import Role
 from shared.db import Database, is_database_down
 from shared.directory.repository import Directory
-from shared.http import Edge, TransactionalRoute, install_errors, json_response
+from shared.edge import Edge
+from shared.http import TransactionalRoute, json_response
 from shared.messaging.bus import Bus, Handler
 from shared.messaging.tasks import end_all
 from shared.observability import configure_logging, log
 from shared.openapi import describe
+from shared.problems import install_errors
 from shared.settings import Settings
 from shared.trail import keep_sealing
 from shared.trail_api import TRAIL_PERMISSIONS
