@@ -130,6 +130,9 @@ class Link:
             self._url,
             name=self._name,
             allow_reconnect=False,
+            # Otherwise the client itself waits two seconds before it says that nobody listens.
+            max_reconnect_attempts=1,
+            reconnect_time_wait=0.05,
             connect_timeout=_CONNECT_SECONDS,
             error_cb=self._failed,
             closed_cb=self._gone,
