@@ -15,6 +15,7 @@ from services.scoring_svc.copies.repository import unit_groups
 from services.scoring_svc.engine.domain import WorkingCalendar
 from services.scoring_svc.ledger.domain import CellStatus, Entry, Exclusion, Scored, Standing
 from services.scoring_svc.ledger.evaluation import Group, Surroundings, rule_of, years_around
+from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.scoring import Deduction
 from shared.directory.repository import working_days
 
@@ -226,6 +227,32 @@ async def put_cells(
         [_encode(cell.inputs).decode() for cell in scored],
         [card.version for card in cards],
         [rule_of(card).hash for card in cards],
+    )
+
+
+async def periods_scored(connection: Connection, card: IndicatorPublished) -> list[str]:
+    """The periods in which an indicator has cells; scoring has held the state of each."""
+    rows = await connection.fetch(
+        "SELECT s.period FROM period_states s WHERE s.set_id = $1 AND EXISTS "
+        "(SELECT FROM cells c WHERE c.period = s.period AND c.indicator_id = $2)",
+        card.set_id,
+        card.indicator_id,
+    )
+    return [row["period"] for row in rows]
+
+
+async def drop_outdated(driver: asyncpg.Connection, period: str, card: IndicatorPublished) -> None:
+    """Remove provisional cells that another version of the card made; what the ledger has of a cell keeps it here.
+
+    The caller holds the period and the indicator's cells, and has scored what this version gives.
+    """
+    await driver.execute(
+        "DELETE FROM cells c USING period_states s WHERE s.set_id = c.set_id AND s.period = c.period "
+        "AND s.state IN ('open', 'fenced') AND c.period = $1 AND c.indicator_id = $2 AND c.indicator_version <> $3 "
+        "AND c.standing = 'provisional' AND c.entered_version = 0",
+        period,
+        card.indicator_id,
+        card.version,
     )
 
 

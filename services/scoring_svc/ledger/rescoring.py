@@ -67,7 +67,10 @@ async def apply_facts(uow: UnitOfWork, event: FactsRecorded, at: datetime) -> No
 
 
 async def apply_card(uow: UnitOfWork, card: IndicatorPublished, at: datetime) -> None:
-    """Keep a version of a card and score the open periods for which its facts are already here."""
+    """Keep a version of a card and score the open periods for which its facts are already here.
+
+    What an older version gave to a unit or from a metric that this one no longer has is dropped, whichever came first.
+    """
     driver = await uow.driver()
     metrics = metrics_of(card)
     await copies.hold_surroundings(driver, alone=False)
@@ -75,11 +78,13 @@ async def apply_card(uow: UnitOfWork, card: IndicatorPublished, at: datetime) ->
     if not await copies.keep_card(driver, card):
         return
     versions = await copies.cards_of_indicator(driver, card.indicator_id)
-    for key in await copies.periods_with_facts(driver, metrics):
+    keys = {*await copies.periods_with_facts(driver, metrics), *await repository.periods_scored(driver, card)}
+    for key in sorted(keys):
         period = parse_period(key)
         governs = governing(versions, period)
         if governs is not None and governs.version == card.version:
             await rescore(uow, period, [card], None, Cause(at))
+            await repository.drop_outdated(driver, key, card)
 
 
 async def apply_surroundings(uow: UnitOfWork, at: datetime, *, calendar: bool, unit: UUID | None = None) -> None:

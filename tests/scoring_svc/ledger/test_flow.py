@@ -7,6 +7,7 @@ from fractions import Fraction
 from itertools import permutations
 
 import asyncpg
+import msgspec
 
 from shared.contracts.identity import deduction_id, indicator_id
 from shared.contracts.indicator import Binding, CalendarDay, CalendarPublished
@@ -142,6 +143,22 @@ async def test_what_is_published_after_confirmation_does_not_reach_back_through_
     assert found["COL-03", "420103"]["score"] == "2.00"  # due on 6 February, not on the 10th
     await full_month(city, "2015-02", 3)
     assert (await city.scores("2015-02"))["COL-01", "420102"]["score"] == "4.00"
+
+
+async def test_a_newer_card_leaves_nothing_of_what_the_older_one_gave(bare_city: City) -> None:
+    fewer = msgspec.structs.replace(COL1, version=2, evaluated_unit_ids=COL1.evaluated_unit_ids[1:])
+    other = card("COL-04", per_error("5", "-1"), {"errors": metric("M-QERR")})
+    newer = msgspec.structs.replace(other, version=2, bindings=COL1.bindings)
+    told = facts(1, *(fact(code, unit, "1") for code in ("M-ERR", "M-QERR") for unit in DISTRICTS[:2]))
+    found = []
+    for order in ((COL1, other, told, fewer, newer), (COL1, other, fewer, newer, told)):
+        async with bare_city.service.database.transaction("test") as uow:
+            await (await uow.driver()).execute("DELETE FROM cells")
+        await _wipe_kept(bare_city)
+        await bare_city.tell(published(SET, [COL1, other]), *order)
+        found.append({key: row["score"] for key, row in (await bare_city.scores()).items()})
+    assert found[0] == found[1]
+    assert found[0] == {("COL-01", "420103"): "8.00", ("COL-04", "420102"): "4.00", ("COL-04", "420103"): "4.00"}
 
 
 async def test_a_unit_regrouped_after_confirmation_stays_among_its_peers_of_then(bare_city: City) -> None:
