@@ -113,9 +113,8 @@ def does_not_ask(module: str, function: str, *, waits: bool = False) -> Plant:
     """A check is left out."""
 
     def plant(_: Bureau) -> AbstractContextManager[None]:
-        def nothing(*_: Any, **__: Any) -> bool:
-            """The check that nobody made: it finds no reason to hold anything back."""
-            return False
+        def nothing(*_: Any, **__: Any) -> None:
+            """The check that nobody made."""
 
         async def nothing_later(*_: Any, **__: Any) -> None:
             """The check that nobody made."""
@@ -244,7 +243,7 @@ HOLES: tuple[Hole, ...] = (
     Hole(
         "a unit learns of findings before they are confirmed",
         "audit_svc",
-        does_not_ask("audit_svc.inspections.api", "_sees_confirmed_only"),
+        role_too_many("audit_svc", "findings.read.unconfirmed", Role.UNIT_LEADER),
         ("/findings", "/findings/{finding_id}"),
     ),
     Hole(

@@ -4,15 +4,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from shared.contracts.identity import indicator_id, unit_id
-from shared.contracts.roles import Role
 from tests.permissions import cards
 from tests.permissions.bureau import CONFIRMED, HEAD, OFFICE, Bureau, leader
-from tests.permissions.oracle import Permissions
 from tests.permissions.recipe import (
-    NONE,
     Ask,
     Recipe,
-    Units,
     common,
     plain,
     tag,
@@ -106,12 +102,6 @@ async def _policy(bureau: Bureau, _: Caller, __: str) -> Ask:
     return Ask("/v1/policies/QP2", body={**cards.POLICY, "sets": ["NO-SUCH-SET"]}, headers=tag(version))
 
 
-def _covert(table: Permissions, caller: Caller) -> Units:
-    """What nobody has confirmed yet is for inspectors and those above; never for the unit."""
-    seers = {Role.INSPECTOR, Role.PERFORMANCE_OFFICE, Role.COMMITTEE, Role.PERSONNEL, Role.AUDITOR}
-    return within("findings.read", EVALUATED)(table, caller) if caller.role in seers else NONE
-
-
 def _covert_marks(unit: str) -> tuple[str, ...]:
     return (covert(unit),)
 
@@ -129,6 +119,8 @@ def _write(path: str, permission: str, ask: Any, **more: Any) -> Recipe:
     return Recipe(_A, "POST", path, "write", ask, within(permission, EVALUATED), **more)
 
 
+# What nobody has confirmed yet is for who inspects, decides or oversees; never for the unit.
+_UNCONFIRMED = within("findings.read.unconfirmed", EVALUATED)
 _HASH = "a" * 64
 _AT_INTERVIEW = "/v1/interviews/{interview_id}"
 _AT_CURE = "/v1/rectifications/{rectification_id}"
@@ -155,7 +147,7 @@ RECIPES = (
     _rows("/v1/rectifications", "rectifications.read"),
     _object(_AT_CURE, "rectifications.read", _of("rectifications", 2)),
     _rows("/v1/findings", "findings.read"),
-    Recipe(_A, "GET", "/v1/findings", "rows", plain("/v1/findings"), _covert, marks=_covert_marks, names=True),
+    Recipe(_A, "GET", "/v1/findings", "rows", plain("/v1/findings"), _UNCONFIRMED, marks=_covert_marks, names=True),
     _object("/v1/findings/{finding_id}", "findings.read", _finding("confirmed")),
     Recipe(
         _A,
@@ -163,7 +155,7 @@ RECIPES = (
         "/v1/findings/{finding_id}",
         "object",
         _finding("recorded"),
-        _covert,
+        _UNCONFIRMED,
         marks=_covert_marks,
     ),
     trail(_A),
