@@ -211,7 +211,7 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _problem(row: asyncpg.Record, days: WorkingDays, today: date) -> dict[str, Any]:
-    rectify_by = _due(row["opened_on"], row["rectify_within"], days)
+    rectify_by = row["extended_to"] or _due(row["opened_on"], row["rectify_within"], days)
     return {
         "problem_id": row["problem_id"],
         "deduction_id": row["deduction_id"],

@@ -18,6 +18,11 @@ _PLACE = (
     "LEFT JOIN cards c ON c.indicator_id = p.indicator_id"
 )
 _SHOWN = "p.*, u.code AS unit, u.name AS unit_name, c.code AS indicator, c.name AS indicator_name, c.set_code AS set"
+# A problem, with the day until which its cure was extended.
+_PROBLEM = (
+    f"{_SHOWN}, (SELECT r.due FROM rectifications r WHERE r.problem_id = p.problem_id AND r.extensions > 0) "
+    "AS extended_to"
+)
 
 
 async def problem_page(
@@ -30,7 +35,7 @@ async def problem_page(
 ) -> list[asyncpg.Record]:
     """A page of problems within reach, by period."""
     rows: list[asyncpg.Record] = await driver.fetch(
-        f"SELECT {_SHOWN} FROM problems p {_PLACE} WHERE {reach_condition('p.unit_id', _PATH, 2)} "
+        f"SELECT {_PROBLEM} FROM problems p {_PLACE} WHERE {reach_condition('p.unit_id', _PATH, 2)} "
         "AND ($5::text IS NULL OR u.code = $5) AND ($6::text IS NULL OR p.state = $6) "
         "AND ($7::text IS NULL OR p.tier = $7) AND ($8::text IS NULL OR p.period = $8) "
         "AND ($9::text IS NULL OR c.code = $9) AND ($10::uuid IS NULL OR p.deduction_id = $10) "
@@ -56,7 +61,7 @@ async def problem_page(
 async def one_problem(driver: asyncpg.Connection, reach: Reach, day: date, problem_id: UUID) -> asyncpg.Record:
     """One problem within reach. Raises NotFound."""
     row = await driver.fetchrow(
-        f"SELECT {_SHOWN} FROM problems p {_PLACE} "
+        f"SELECT {_PROBLEM} FROM problems p {_PLACE} "
         f"WHERE {reach_condition('p.unit_id', _PATH, 2)} AND p.problem_id = $5",
         day,
         *reach.parameters,
@@ -111,7 +116,7 @@ async def one_case(driver: asyncpg.Connection, reach: Reach, day: date, case_id:
 async def problems_of_case(driver: asyncpg.Connection, day: date, case_id: UUID) -> list[asyncpg.Record]:
     """The problems of a case, by period; the caller has checked that the case is within reach."""
     rows: list[asyncpg.Record] = await driver.fetch(
-        f"SELECT {_SHOWN} FROM problems p {_PLACE} WHERE p.case_id = $2 ORDER BY p.period, p.problem_id", day, case_id
+        f"SELECT {_PROBLEM} FROM problems p {_PLACE} WHERE p.case_id = $2 ORDER BY p.period, p.problem_id", day, case_id
     )
     return rows
 

@@ -114,6 +114,23 @@ async def test_the_gates(stage: Stage) -> None:
     assert (await stage.other.get("/v1/rectifications")).json()["items"] == []
 
 
+async def test_an_extended_cure_is_due_on_its_new_day(stage: Stage) -> None:
+    problem_id = await opened(stage)
+    plan = {
+        "problem_id": problem_id,
+        "plan": "整改",
+        "actions": [{"action": "一", "owner": "LIAISON-A", "due": "2015-03-20"}],
+    }
+    made = (await stage.liaison.post("/v1/rectifications", json=plan)).json()
+    path = f"/v1/rectifications/{made['rectification_id']}"
+    await stage.office.post(f"{path}/acceptance")
+    assert (await stage.problem("A", "2015-02"))["rectify_by"] == "2015-04-07"
+    answer = await stage.office.post(f"{path}/extension", json={"until": "2015-06-30", "reason": "数据晚到"})
+    assert answer.status_code == 200, answer.text
+    problem = await stage.problem("A", "2015-02")
+    assert (problem["state"], problem["rectify_by"]) == ("extended", "2015-06-30")
+
+
 async def test_signed_commitments_become_actions_whichever_comes_first(stage: Stage) -> None:
     problem_id = await opened(stage)
     plan = {
