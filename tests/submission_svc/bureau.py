@@ -65,6 +65,7 @@ def card(
     version: int = 1,
     units: Sequence[str] = DISTRICTS,
     due: int = 7,
+    since: date = date(2015, 1, 1),
 ) -> IndicatorPublished:
     return IndicatorPublished(
         indicator_id=indicator_id(set_code, code),
@@ -89,7 +90,7 @@ def card(
         rule={},
         bindings={f"input_{place}": Binding(metric=metric_id(name)) for place, name in enumerate(metrics)},
         immediate=False,
-        effective_from=date(2015, 1, 1),
+        effective_from=since,
         effective_to=None,
     )
 

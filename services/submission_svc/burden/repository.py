@@ -26,8 +26,12 @@ async def announced_set(
 
 
 async def indicators_of(connection: asyncpg.Connection | asyncpg.Pool, set_id: UUID) -> list[BurdenedIndicator]:
-    """The set's indicators with their fill modes."""
-    found = await connection.fetch("SELECT code, name, fill_mode, filler FROM cards WHERE set_id = $1", set_id)
+    """The set's indicators with the fill modes of their newest versions."""
+    found = await connection.fetch(
+        "SELECT DISTINCT ON (indicator_id) code, name, fill_mode, filler FROM cards WHERE set_id = $1 "
+        "ORDER BY indicator_id, version DESC",
+        set_id,
+    )
     return [BurdenedIndicator(each["code"], each["name"], each["fill_mode"], each["filler"]) for each in found]
 
 

@@ -9,12 +9,16 @@ from shared.auth import Reach, reach_condition
 
 _TODAY = "effective_from <= $1 AND (u.effective_to IS NULL OR u.effective_to > $1)"
 
+_GOVERNING = """(SELECT DISTINCT ON (indicator_id) * FROM cards
+    WHERE period_kind = {kind} AND effective_from <= {last} AND (effective_to IS NULL OR effective_to > {last})
+    ORDER BY indicator_id, version DESC)"""
+
 _TASKS = f"""
 SELECT c.code AS indicator, c.name AS name, s.code AS set_code, u.code AS unit, u.name AS unit_name,
        c.due_working_days, count(*)::integer AS asked, count(v.version)::integer AS received,
        max(v.received_at) AT TIME ZONE 'Asia/Shanghai' AS last_received,
        array_agg(m.code ORDER BY m.code) FILTER (WHERE v.version IS NULL) AS open_metrics
-FROM cards c JOIN indicator_sets s ON s.set_id = c.set_id AND s.year = $6
+FROM {_GOVERNING.format(kind="$7", last="$8")} c JOIN indicator_sets s ON s.set_id = c.set_id AND s.year = $6
      CROSS JOIN unnest(c.evaluated_unit_ids) AS evaluated(unit_id)
      JOIN directory_unit_spans u ON u.unit_id = evaluated.unit_id AND u.{_TODAY}
      LEFT JOIN directory_unit_spans e ON e.unit_id = c.evaluating_unit_id AND e.effective_from <= $1
@@ -23,21 +27,20 @@ FROM cards c JOIN indicator_sets s ON s.set_id = c.set_id AND s.year = $6
      JOIN metrics m ON m.metric_id = read.metric_id
      LEFT JOIN fact_versions v ON v.period = $5 AND v.metric_id = m.metric_id AND v.unit_id = u.unit_id
           AND v.version = 1
-WHERE c.fill_mode = 'self_reported' AND c.period_kind = $7
-  AND c.effective_from <= $8 AND (c.effective_to IS NULL OR c.effective_to > $8)
+WHERE c.fill_mode = 'self_reported'
   AND ({reach_condition("u.unit_id", "u.path", 2)} OR {reach_condition("e.unit_id", "e.path", 2)})
   AND ($9::text IS NULL OR u.code = $9)
   AND ($10::text IS NULL OR (u.code, s.code, c.code) > ($10, $11, $12))
-GROUP BY c.indicator_id, s.code, u.code, u.name
+GROUP BY c.code, c.name, c.due_working_days, s.code, u.code, u.name
 ORDER BY u.code, s.code, c.code LIMIT $13
 """
 
 _COMPLETENESS = f"""
 WITH asked AS (
     SELECT unit_id, metric_id, max(c.due_working_days) AS due_working_days
-    FROM cards c JOIN indicator_sets s ON s.set_id = c.set_id AND s.code = $6 AND s.year = $8
+    FROM {_GOVERNING.format(kind="$7", last="$9")} c
+         JOIN indicator_sets s ON s.set_id = c.set_id AND s.code = $6 AND s.year = $8
          CROSS JOIN unnest(c.evaluated_unit_ids) AS unit_id CROSS JOIN unnest(c.metric_ids) AS metric_id
-    WHERE c.period_kind = $7 AND c.effective_from <= $9 AND (c.effective_to IS NULL OR c.effective_to > $9)
     GROUP BY unit_id, metric_id
 ), due AS (
     SELECT * FROM unnest($10::integer[], $11::date[]) AS d(due_working_days, day)

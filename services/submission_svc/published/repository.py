@@ -30,21 +30,21 @@ _SAVE_CARD = """
 INSERT INTO cards (indicator_id, version, set_id, code, name, level1, period_kind, fill_mode, filler, source_system,
     due_working_days, evaluating_unit_id, evaluated_unit_ids, metric_ids, effective_from, effective_to)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
-ON CONFLICT (indicator_id) DO UPDATE SET version = excluded.version, set_id = excluded.set_id, code = excluded.code,
-    name = excluded.name, level1 = excluded.level1, period_kind = excluded.period_kind,
-    fill_mode = excluded.fill_mode, filler = excluded.filler, source_system = excluded.source_system,
-    due_working_days = excluded.due_working_days, evaluating_unit_id = excluded.evaluating_unit_id,
-    evaluated_unit_ids = excluded.evaluated_unit_ids, metric_ids = excluded.metric_ids,
-    effective_from = excluded.effective_from, effective_to = excluded.effective_to
+ON CONFLICT DO NOTHING RETURNING 1
 """
-# "Ask once": however many cards read a metric of a unit in a kind of period, it is asked for in one row.
+# "Ask once": however many cards read a metric of a unit in a kind of period, it is asked for in one row. A version of a
+# card asks until a later one that does not end before it takes over.
 _DERIVE_DEMANDS = """
 INSERT INTO demands (year, period_kind, metric_id, unit_id, self_reported, asked_from, asked_until)
 SELECT s.year, c.period_kind, metric_id, unit_id, bool_or(c.fill_mode = 'self_reported'), min(c.effective_from),
-       CASE WHEN bool_or(c.effective_to IS NULL) THEN NULL ELSE max(c.effective_to) END
-FROM cards c JOIN indicator_sets s ON s.set_id = c.set_id
+       CASE WHEN bool_or(c.ends IS NULL) THEN NULL ELSE max(c.ends) END
+FROM (SELECT v.*, least(v.effective_to, (SELECT min(w.effective_from) FROM cards w
+                        WHERE w.indicator_id = v.indicator_id AND w.version > v.version
+                          AND (w.effective_to IS NULL OR w.effective_to >= v.effective_to))) AS ends
+      FROM cards v WHERE v.metric_ids && $1::uuid[]) c
+     JOIN indicator_sets s ON s.set_id = c.set_id
      CROSS JOIN unnest(c.metric_ids) AS metric_id CROSS JOIN unnest(c.evaluated_unit_ids) AS unit_id
-WHERE c.metric_ids && $1::uuid[] AND metric_id = ANY($1::uuid[])
+WHERE metric_id = ANY($1::uuid[]) AND (c.ends IS NULL OR c.ends > c.effective_from)
 GROUP BY 1, 2, 3, 4
 """
 
@@ -85,15 +85,17 @@ async def save_set(driver: asyncpg.Connection, published: IndicatorSetPublished)
     return newer is not None
 
 
-async def known_card(driver: asyncpg.Connection, indicator_id: UUID) -> tuple[int, list[UUID]] | None:
-    """The version and metrics of a card as known, or None."""
-    found = await driver.fetchrow("SELECT version, metric_ids FROM cards WHERE indicator_id = $1", indicator_id)
-    return None if found is None else (found["version"], list(found["metric_ids"]))
+async def metrics_of_card(driver: asyncpg.Connection, indicator_id: UUID) -> list[UUID]:
+    """All metrics that a card reads in any of its versions."""
+    found = await driver.fetch(
+        "SELECT DISTINCT unnest(metric_ids) AS metric_id FROM cards WHERE indicator_id = $1 ORDER BY 1", indicator_id
+    )
+    return [record["metric_id"] for record in found]
 
 
-async def save_card(driver: asyncpg.Connection, card: IndicatorPublished, metrics: Sequence[UUID]) -> None:
-    """Keep this version of the card."""
-    await driver.execute(
+async def save_card(driver: asyncpg.Connection, card: IndicatorPublished, metrics: Sequence[UUID]) -> bool:
+    """Keep this version of the card; whether it was not here yet."""
+    new = await driver.fetchval(
         _SAVE_CARD,
         card.indicator_id,
         card.version,
@@ -112,6 +114,7 @@ async def save_card(driver: asyncpg.Connection, card: IndicatorPublished, metric
         card.effective_from,
         card.effective_to,
     )
+    return new is not None
 
 
 async def derive_demands(driver: asyncpg.Connection, metrics: Sequence[UUID]) -> None:

@@ -37,8 +37,9 @@ def define(metadata: MetaData) -> None:
     Table(
         "cards",
         metadata,
+        # Every version: an earlier period is asked for, and fenced, by the one that governs it.
         Column("indicator_id", Uuid, primary_key=True),
-        Column("version", Integer, nullable=False),
+        Column("version", Integer, primary_key=True, autoincrement=False),
         Column("set_id", Uuid, nullable=False, index=True),
         Column("code", Text, nullable=False),
         Column("name", Text, nullable=False),

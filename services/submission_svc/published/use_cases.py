@@ -17,15 +17,13 @@ async def apply_metric(uow: UnitOfWork, event: MetricChanged) -> None:
 
 
 async def apply_card(uow: UnitOfWork, event: IndicatorPublished, report: ReportBurden) -> None:
-    """Keep the card unless a later version is here; the metrics of both versions are asked anew."""
+    """Keep this version of the card, in whatever order they come; the metrics of all of them are asked anew."""
     driver = await uow.driver()
     await repository.lock_catalogue(driver)
-    known = await repository.known_card(driver, event.indicator_id)
-    if known is not None and known[0] >= event.version:
-        return
     metrics = sorted({binding.metric for binding in event.bindings.values() if binding.metric is not None})
-    await repository.save_card(driver, event, metrics)
-    await repository.derive_demands(driver, sorted({*metrics, *(known[1] if known else ())}))
+    if not await repository.save_card(driver, event, metrics):
+        return
+    await repository.derive_demands(driver, await repository.metrics_of_card(driver, event.indicator_id))
     await report(uow, event.set_id)
 
 

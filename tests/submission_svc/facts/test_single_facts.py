@@ -1,7 +1,7 @@
 """Single reports, edits by version, reasoned changes, findings."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from uuid import uuid4
 
 from shared.contracts.audit import FindingConfirmed
@@ -10,7 +10,7 @@ from shared.contracts.roles import Role
 from shared.contracts.scoring import PeriodClosed, PeriodConfirmed, PeriodFenced
 from shared.contracts.submission import FactsRecorded
 from shared.http import encode_cursor
-from tests.submission_svc.bureau import SET, Bureau, row, unit
+from tests.submission_svc.bureau import SET, Bureau, card, metric, row, unit
 
 URL = "/v1/facts/2015-01/M-SELF/420102"
 
@@ -108,6 +108,23 @@ async def test_only_what_one_may_amend_is_amended_after_the_fence(bureau: Bureau
     assert [(e["pointer"], e["code"]) for e in refused.json()["errors"]] == [("/changes/1", "outside_scope")]
     own = await both.post("/v1/fact-changes", json={"reason": "更正", "changes": changes[:1]})
     assert own.json()["updated"] == 1, own.text
+
+
+async def test_a_card_changed_for_later_periods_leaves_earlier_ones_as_they_were_asked(bureau: Bureau) -> None:
+    await bureau.service.deliver(metric("M-NEW", "number", "any"))
+    later = card("C-M-SELF", ["M-NEW"], fill_mode="self_reported", version=2, since=date(2015, 3, 1))
+    await bureau.service.deliver(later)
+    for period, asked, other in (("2015-02", "M-SELF", "M-NEW"), ("2015-03", "M-NEW", "M-SELF")):
+        rows = [row(asked, period=period, value="5"), row(other, period=period, value="5")]
+        answer = await bureau.post(rows, by=bureau.liaison)
+        assert answer.json()["created"] == 1, answer.text
+        assert [(e["pointer"], e["code"]) for e in answer.json()["errors"]] == [("/rows/1", "unit_not_evaluated")]
+        tasks = await bureau.liaison.get("/v1/tasks", params={"period": period})
+        assert [(each["indicator"], each["state"]) for each in tasks.json()["items"]] == [("C-M-SELF", "done")]
+    at = {"set_id": set_id(SET), "period": "2015-02", "at": datetime(2015, 3, 7, tzinfo=UTC), "by": "office"}
+    await bureau.service.deliver(PeriodFenced(version=1, last_chunk=1, chunks=1, **at))
+    late = await bureau.post([row("M-SELF", period="2015-02", value="6")], by=bureau.liaison)
+    assert [e["code"] for e in late.json()["errors"]] == ["period_fenced"]
 
 
 async def test_findings_become_facts_by_version_in_any_order(bureau: Bureau) -> None:
