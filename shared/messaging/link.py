@@ -132,7 +132,7 @@ class Link:
             allow_reconnect=False,
             # Otherwise the client itself waits two seconds before it says that nobody listens.
             max_reconnect_attempts=1,
-            reconnect_time_wait=0.05,
+            reconnect_time_wait=0.05,  # type: ignore[arg-type]  # seconds to sleep; declared whole, taken as any number
             connect_timeout=_CONNECT_SECONDS,
             error_cb=self._failed,
             closed_cb=self._gone,
