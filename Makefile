@@ -34,14 +34,14 @@ stop: local ## stop what runs
 demo-clean: local ## stop and remove the data of the demonstration
 	@$(LOCAL) clean
 
-token: local ## print a bearer token: person=CODE or client=CLIENT
+token: local ## print a bearer token: person=P0070 or client=sys-collection
 	@$(LOCAL) token $(if $(person),--person "$(person)") $(if $(client),--client "$(client)")
 
 people: local ## list whom to be: role=unit_leader unit=420102
 	@$(LOCAL) people $(if $(role),--role "$(role)") $(if $(unit),--unit "$(unit)")
 
-clock: local ## move the business clock: to=2015-07-01
-	@$(LOCAL) clock --to "$(to)"
+clock: local ## tell or move the business clock: to=2015-08-03
+	@$(LOCAL) clock $(if $(to),--to "$(to)")
 
 logs: local ## print the ends of the logs: only=scoring_svc
 	@$(LOCAL) logs $(if $(only),--only "$(only)")
@@ -52,7 +52,7 @@ dead-letters: local ## list, show or replay dead letters: service=audit_svc ARGS
 redrive: local ## send kept events again: service=scoring_svc ARGS="--since 2015-07-01T00:00:00+08:00 [--type T] [--to SERVICE]"
 	@$(LOCAL) as $(service) shared.messaging --service $(service) redrive $(ARGS)
 
-topology: local ## show or create the broker's streams and consumers: ARGS=show|apply
+topology: local ## show or create the broker's streams and consumers: ARGS=show or ARGS=apply
 	@$(LOCAL) as $(service) shared.messaging topology $(or $(ARGS),show)
 
 trail-verify: local ## verify the hash chain of a service's trail: service=audit_svc
@@ -77,7 +77,7 @@ bench: development ## measure: only=intake_batch
 chaos: development ## break things and count: only=R5 seconds=60
 	@$(RUN) -m tests.chaos $(if $(only),only=$(only)) $(if $(seconds),seconds=$(seconds))
 
-cases: local ## evaluate rule cases with the real engine: CASES=FILE
+cases: local ## evaluate scoring-rule cases with the real engine (CASES=FILE: your own)
 	@$(RUN) -m services.scoring_svc.engine.cases $(if $(CASES),"$(CASES)")
 
 trace: local ## the files of the tour of an event: e=indicator.deducted.v1
@@ -89,7 +89,7 @@ format: development ## format the code and put right what can be put right by ru
 	@$(RUN) -m ruff check --fix --quiet || true
 	@$(RUN) -m ruff format
 
-contracts: development ## write the generated schemas and contracts of the contracts
+contracts: development ## write what is generated from the contracts: schemas, AsyncAPI, the table of events
 	@$(RUN) -m shared.contracts.generate
 
 lock: local ## write the hashed requirements anew (installs uv into a throw-away environment)

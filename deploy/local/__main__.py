@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import Coroutine
@@ -28,6 +29,7 @@ from deploy.local.tokens import Tokens
 from shared.clock import SHANGHAI, Clock
 
 Answer = TypeVar("Answer")
+_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def run(arguments: list[str]) -> int:
@@ -78,54 +80,73 @@ def _clean(_: argparse.Namespace) -> int:
 def _token(options: argparse.Namespace) -> int:
     async def fetch() -> str:
         async with httpx.AsyncClient(timeout=10, trust_env=False) as http:
-            tokens = Tokens(Addresses.of_running(kept_home()), http)
+            addresses = Addresses.of_running(kept_home())
+            tokens = Tokens(addresses, http)
             if options.client:
                 return await tokens.client(options.client)
+            if not _ID.fullmatch(options.person):  # the issuer knows nobody: whoever has a staff number is asked for
+                found = (await _listed(addresses, tokens, http, {"code": options.person, "limit": "1"}))["items"]
+                if not found:
+                    raise CannotRun(f"There is nobody {options.person}: `make people` lists whom to be.")
+                if not found[0]["roles"]:
+                    today = Clock(addresses.clock_journal).today()
+                    print(f"{options.person} holds no role on {today}: the services will refuse.", file=sys.stderr)
             return await tokens.person(options.person)
 
+    if not (options.person or options.client):
+        raise CannotRun("Say whom: make token person=CODE (make people lists them) or make token client=CLIENT.")
     print(asyncio.run(_reached(fetch())))
     return 0
 
 
 def _people(options: argparse.Namespace) -> int:
-    async def fetch() -> list[dict[str, Any]]:
-        addresses = Addresses.of_running(kept_home())
-        asked = {name: value for name, value in (("role", options.role), ("unit", options.unit)) if value}
-        async with httpx.AsyncClient(timeout=10, trust_env=False) as http:
-            token = await Tokens(addresses, http).client(SETUP_CLIENT)
-            answer = await http.get(
-                f"{addresses.indicator}/v1/people",
-                params={**asked, "limit": str(options.limit)},
-                headers={"Authorization": f"Bearer {token}", "Accept-Language": "en"},
-            )
-        if answer.status_code != httpx.codes.OK:
-            raise CannotRun(f"indicator_svc answers {answer.status_code}: {answer.text[:300]}")
-        people: list[dict[str, Any]] = answer.json()["items"]
-        return people
+    asked = {name: value for name, value in (("role", options.role), ("unit", options.unit)) if value}
 
-    for person in asyncio.run(_reached(fetch())):
+    async def fetch() -> dict[str, Any]:
+        addresses = Addresses.of_running(kept_home())
+        async with httpx.AsyncClient(timeout=10, trust_env=False) as http:
+            return await _listed(addresses, Tokens(addresses, http), http, {**asked, "limit": str(options.limit)})
+
+    page = asyncio.run(_reached(fetch()))
+    for person in page["items"]:
         roles = ",".join(person["roles"])
         print("  ".join((person["code"], person["name"], person["unit_code"] or "-", person["post"], roles)))
+    if page["next"]:
+        print(f"(the first {options.limit}; role=... and unit=... choose)", file=sys.stderr)
+    if not page["items"]:
+        raise CannotRun(f"Nobody is listed for {' '.join(f'{name}={value}' for name, value in asked.items())}.")
     return 0
 
 
 def _clock(options: argparse.Namespace) -> int:
+    home = kept_home()
+    if not home.recall("addresses"):
+        raise CannotRun("There is no business clock yet: `make demo` starts one.")
+    clock = Clock(home.clock_journal)
+    before = clock.now()
+    if not options.to:
+        print(f"The business clock says {before:%Y-%m-%d %H:%M} (Asia/Shanghai). To move it: make clock to=2015-08-03")
+        return 0
     try:
         moment = datetime.fromisoformat(options.to)
     except ValueError as error:
         raise CannotRun(f"{options.to} is no date: write to=2015-07-01 or to=2015-07-01T09:00.") from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=SHANGHAI)
-    home = kept_home()
-    home.make()
-    clock = Clock(home.clock_journal)
     clock.set(moment, by="make clock")
     print(f"The business clock says {clock.now():%Y-%m-%d %H:%M} (Asia/Shanghai).")
+    if clock.now() < before:
+        print(f"It said {before:%Y-%m-%d %H:%M}: what is recorded stays, but who holds a role goes by the new day.")
     return 0
 
 
 def _logs(options: argparse.Namespace) -> int:
-    for log in sorted(kept_home().logs.glob(f"{options.only or '*'}.log")):
+    folder = kept_home().logs
+    logs = sorted(folder.glob(f"{options.only or '*'}.log"))
+    if not logs:
+        kept = ", ".join(sorted(log.stem for log in folder.glob("*.log"))) or "none: nothing has run here yet"
+        raise CannotRun(f"There is no such log; there are: {kept}.")
+    for log in logs:
         print(f"== {log.name}\n{last_lines(log, options.lines)}")
     return 0
 
@@ -136,6 +157,32 @@ def _as(options: argparse.Namespace) -> int:
     command = [sys.executable, "-m", options.module, *options.arguments]
     os.chdir(ROOT)
     os.execve(sys.executable, command, {**os.environ, **environment})  # noqa: S606 - a program this launcher names
+
+
+async def _listed(
+    addresses: Addresses, tokens: Tokens, http: httpx.AsyncClient, asked: dict[str, str]
+) -> dict[str, Any]:
+    """A page of the people of the running system, as its set-up sees them."""
+    token = await tokens.client(SETUP_CLIENT)
+    answer = await http.get(
+        f"{addresses.indicator}/v1/people",
+        params=asked,
+        headers={"Authorization": f"Bearer {token}", "Accept-Language": "en"},
+    )
+    if answer.is_error:
+        raise CannotRun(f"indicator_svc does not list them: {_reason(answer)}.")
+    page: dict[str, Any] = answer.json()
+    return page
+
+
+def _reason(refusal: httpx.Response) -> str:
+    """What a problem document says, in one line."""
+    try:
+        problem = refusal.json()
+    except ValueError:
+        return f"it answers {refusal.status_code}"
+    faults = [f"{fault['pointer'].lstrip('?')}: {fault['text']}" for fault in problem.get("errors", ())]
+    return "; ".join(faults) or str(problem["title"])
 
 
 async def _reached(asking: Coroutine[Any, Any, Answer]) -> Answer:
@@ -162,14 +209,14 @@ def _parser() -> argparse.ArgumentParser:
     command("check-migrations", _check_migrations, "migrate four empty databases and compare them with the code")
     command("clean", _clean, "stop and remove the data")
     token = command("token", _token, "print a bearer token")
-    whom = token.add_mutually_exclusive_group(required=True)
+    whom = token.add_mutually_exclusive_group()
     whom.add_argument("--person", help="id or staff number")
     whom.add_argument("--client", help="client id")
     people = command("people", _people, "list whom to be")
     people.add_argument("--role")
     people.add_argument("--unit")
     people.add_argument("--limit", type=int, default=50)
-    command("clock", _clock, "move the business clock").add_argument("--to", required=True)
+    command("clock", _clock, "tell or move the business clock").add_argument("--to")
     logs = command("logs", _logs, "print the ends of the logs")
     logs.add_argument("--only")
     logs.add_argument("--lines", type=int, default=30)

@@ -5,6 +5,7 @@ What belongs here: the course of `make demo`. What does not: the story itself (s
 
 import asyncio
 import os
+import shlex
 import shutil
 import signal
 import time
@@ -111,10 +112,10 @@ def _introduce(addresses: Addresses) -> None:
     lines += [
         "",
         "  whom to be:   make people role=unit_leader unit=420102   (or performance_office, unit_liaison, …)",
-        "  a token:      make token person=CODE        or a machine:  make token client=CLIENT",
+        "  a token:      make token person=CODE        or a machine:  make token client=sys-collection",
         f"  a first call: curl -H {bearer} {addresses.indicator}/v1/units",
-        f"  addresses for a shell:  . {addresses.state}/addresses.env",
-        "  another day:  make clock to=2015-07-01      logs:  make logs only=scoring_svc",
+        f"  addresses for a shell:  . {shlex.quote(str(addresses.state / 'addresses.env'))}",
+        "  another day:  make clock to=2015-08-03      logs:  make logs only=scoring_svc",
         "  stop:         Ctrl-C here, or make stop     remove the data: make demo-clean",
         "",
     ]
