@@ -41,7 +41,7 @@ async def test_confirmed_by_a_second_inspector_and_counted(stage: Stage) -> None
 
 
 async def test_an_inspector_elsewhere_does_not_see_what_is_not_confirmed_in_the_own_unit(stage: Stage) -> None:
-    await stage.service.seed_person("BOTH", "A", "unit_leader")
+    await stage.service.seed_person("BOTH", "A", "unit_liaison")
     await stage.service.seed_person("BOTH", "B", "inspector")
     both = stage.service.client(person="BOTH")
     path = await found(stage)
