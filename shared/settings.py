@@ -12,7 +12,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="LIANDONG_", extra="ignore")
 
     database_url: SecretStr
-    database_pool: int = 12
+    database_pool: int = 16
     nats_url: SecretStr
     issuer: str
     audience: str = "liandong"

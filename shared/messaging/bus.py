@@ -27,7 +27,8 @@ from shared.settings import Settings
 __all__ = ["Bus", "Handler", "HandlerMissing", "HandlerUnexpected"]
 
 _FIRST_CONNECTION_SECONDS = 2.0
-_HANDLED_AT_ONCE = 4
+# Of each stream: facts that wait for a long confirmation must not hold up a revoked appointment.
+_HANDLED_AT_ONCE = 3
 
 
 class HandlerMissing(Exception):
@@ -122,7 +123,6 @@ class Bus:
             await connection.drop()
 
     def _ears(self) -> Sequence[StandingPull]:
-        hands = asyncio.Semaphore(_HANDLED_AT_ONCE)
         exhausted = Exhausted(self.service, self._database, self.link)
         return [
             StandingPull(
@@ -130,7 +130,7 @@ class Bus:
                 durable,
                 self._gate,
                 exhausted.receive if durable.stream == topology.ADVISORY_STREAM else self._consumer.receive,
-                hands=hands,
+                hands=asyncio.Semaphore(_HANDLED_AT_ONCE),
             )
             for durable in topology.durables(self.service)
         ]

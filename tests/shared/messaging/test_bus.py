@@ -7,6 +7,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from deploy.local.nats import Nats
 from deploy.local.postgres import Postgres
 from shared.contracts.known import declarations
 from shared.contracts.scoring import IndicatorDeducted
@@ -279,3 +280,9 @@ async def _all_sent(station: Station) -> bool:
 
 async def _counted(station: Station, table: str, wanted: int) -> bool:
     return await station.count(table) >= wanted
+
+
+async def test_events_of_one_stream_do_not_wait_for_those_of_another(postgres: Postgres, nats_server: Nats) -> None:
+    bus = Station("scoring_svc", await messaging_database(postgres, "scoring_svc"), nats_server.url).bus
+    hands = {id(pull._hands) for pull in bus._pulls}
+    assert len(hands) == len(bus._pulls) > 1
