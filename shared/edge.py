@@ -5,7 +5,10 @@ import time
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.observability import REQUESTS, continue_trace
+from shared.observability import REQUESTS, continue_trace, log
+
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+_REFUSED = 400
 
 
 class Edge:
@@ -39,4 +42,9 @@ class Edge:
         finally:
             route = getattr(scope.get("route"), "path", "unknown")
             took = time.perf_counter() - started
+            # Reads that succeed are counted, not logged: a change or a refusal is what a trace is followed for.
+            if scope["method"] not in _READS or status >= _REFUSED:
+                log().info(
+                    "request", method=scope["method"], path=scope["path"], status=status, ms=round(took * 1000, 1)
+                )
             REQUESTS.labels(self._service, scope["method"], route, status).observe(took)

@@ -119,6 +119,7 @@ class Consumer:
         if not repeated:
             seconds = (datetime.now(UTC) - envelope.time).total_seconds()
             HANDLING.labels(self._service, envelope.type).observe(max(seconds, 0))
+            log().info("event handled", type=envelope.type, event_id=str(envelope.id), ms=round(seconds * 1000, 1))
 
     async def _failed(self, message: Msg, envelope: Envelope, error: Exception) -> Answer:
         tries = self._failures.pop(envelope.id, 0) + 1
