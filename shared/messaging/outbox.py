@@ -59,17 +59,35 @@ SELECT (SELECT count(*) FROM lost) AS lost, page.created_at, page.id
 FROM page ORDER BY page.created_at DESC, page.id DESC LIMIT 1
 """
 
-_SEND_AGAIN = """
-UPDATE outbox SET published_at = NULL, published_seq = NULL, published_generation = NULL, drive = drive + 1
-WHERE created_at >= $1 AND published_at IS NOT NULL AND ($2::text IS NULL OR type = $2) AND nats_subject = type
+# What is recorded while this runs is not sent again, so that it ends however busy the service is.
+_AGAIN_PAGE = """
+WITH page AS (
+    SELECT created_at, id, published_at IS NOT NULL AND nats_subject = type AND ($5::text IS NULL OR type = $5) AS wanted
+    FROM outbox WHERE (created_at, id) > ($1, $2) AND created_at BETWEEN $1 AND $4
+    ORDER BY created_at, id LIMIT $3
+), again AS ({again})
+SELECT (SELECT count(*) FROM again) AS again, page.created_at, page.id
+FROM page ORDER BY page.created_at DESC, page.id DESC LIMIT 1
 """
 
-_SEND_AGAIN_TO = """
-INSERT INTO outbox (event_id, type, nats_subject, envelope, drive)
-SELECT event_id, type, 'snapshot.' || $3 || '.' || type, envelope, extract(epoch FROM clock_timestamp())::bigint
-FROM outbox WHERE created_at >= $1 AND ($2::text IS NULL OR type = $2) AND type = ANY ($4) AND nats_subject = type
-ORDER BY created_at, id
+_SEND_AGAIN = _AGAIN_PAGE.format(
+    again="""
+    UPDATE outbox SET published_at = NULL, published_seq = NULL, published_generation = NULL, drive = drive + 1
+    FROM page WHERE page.wanted AND outbox.created_at = page.created_at AND outbox.id = page.id
+    RETURNING 1
 """
+)
+
+_SEND_AGAIN_TO = _AGAIN_PAGE.replace("published_at IS NOT NULL AND ", "type = ANY ($7) AND ").format(
+    again="""
+    INSERT INTO outbox (event_id, type, nats_subject, envelope, drive)
+    SELECT event_id, type, 'snapshot.' || $6 || '.' || type, envelope, extract(epoch FROM clock_timestamp())::bigint
+    FROM page JOIN outbox USING (created_at, id) WHERE page.wanted ORDER BY created_at, id
+    RETURNING 1
+"""
+)
+
+AGAIN_PAGE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +171,29 @@ async def put_back(
 
 
 async def send_again(connection: asyncpg.Connection, since: datetime, event_type: str | None) -> int:
-    """Send everything recorded since then once more, to all readers; what a reader has handled it passes over."""
-    return _affected(await connection.execute(_SEND_AGAIN, since, event_type))
+    """Send everything recorded since then once more, to all readers; what a reader has handled it passes over.
+
+    Page by page, each its own transaction: however much it is, no statement is long, and whoever ends it midway may
+    call it again.
+    """
+    return await _page_by_page(connection, _SEND_AGAIN, since, event_type)
 
 
 async def send_again_to(
     connection: asyncpg.Connection, since: datetime, event_type: str | None, reader: str, readable: Sequence[str]
 ) -> int:
-    """Send everything recorded since then once more to one reader; `readable` are the types it reads."""
-    return _affected(await connection.execute(_SEND_AGAIN_TO, since, event_type, reader, list(readable)))
+    """Send everything recorded since then once more to one reader, page by page; `readable` are the types it reads."""
+    return await _page_by_page(connection, _SEND_AGAIN_TO, since, event_type, reader, list(readable))
 
 
-def _affected(status: str) -> int:
-    return int(status.rpartition(" ")[2])
+async def _page_by_page(
+    connection: asyncpg.Connection, statement: str, since: datetime, event_type: str | None, *more: object
+) -> int:
+    until: datetime = await connection.fetchval("SELECT clock_timestamp()")
+    # Identities start at 1: the position before the first row of that moment.
+    position: tuple[datetime, int] = (since, 0)
+    total = 0
+    while page := await connection.fetchrow(statement, *position, AGAIN_PAGE, until, event_type, *more):
+        total += page["again"]
+        position = (page["created_at"], page["id"])
+    return total

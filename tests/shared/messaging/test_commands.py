@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from shared.contracts.scoring import IndicatorDeducted
 from tests.chaos.stations import Station, messaging_database, settled, started, until
 from tests.chaos.verdict import System
@@ -78,6 +80,27 @@ async def test_what_a_reader_lost_is_sent_again_to_it_alone(system: System) -> N
         assert await command(scoring, "redrive", "--since", since) == (0, ["sending 10 again"])
         assert await until(lambda: _delivered_again(audit), within=10)
         assert await audit.count("effects") == 10
+
+
+@pytest.mark.parametrize("reader", [(), ("--to", "audit_svc")])
+async def test_however_much_is_sent_again_no_statement_takes_it_all(system: System, reader: tuple[str, ...]) -> None:
+    scoring = Station("scoring_svc", await messaging_database(system.postgres, "scoring_svc"), system.nats.url)
+    await scoring.database.open()  # without its relay: what the command wrote stays as it wrote it
+    try:
+        await scoring.database.reads.execute(
+            "INSERT INTO outbox (event_id, type, nats_subject, envelope, published_at) SELECT gen_random_uuid(), "
+            "'indicator.deducted.v1', 'indicator.deducted.v1', '{}', now() FROM generate_series(1, 2500)"
+        )
+        since = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+        assert await command(scoring, "redrive", "--since", since, *reader) == (0, ["sending 2500 again"])
+        pages = await scoring.fetch(
+            "SELECT count(*) AS rows FROM outbox WHERE published_at IS NULL GROUP BY xmin::text ORDER BY 1"
+        )
+        assert [page["rows"] for page in pages] == [500, 1000, 1000]
+        later = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
+        assert await command(scoring, "redrive", "--since", later, *reader) == (0, ["sending 0 again"])
+    finally:
+        await scoring.database.close()
 
 
 async def test_the_topology_is_shown_and_applied(system: System) -> None:
