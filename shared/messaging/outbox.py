@@ -62,7 +62,8 @@ FROM page ORDER BY page.created_at DESC, page.id DESC LIMIT 1
 # What is recorded while this runs is not sent again, so that it ends however busy the service is.
 _AGAIN_PAGE = """
 WITH page AS (
-    SELECT created_at, id, published_at IS NOT NULL AND nats_subject = type AND ($5::text IS NULL OR type = $5) AS wanted
+    SELECT created_at, id,
+           published_at IS NOT NULL AND nats_subject = type AND ($5::text IS NULL OR type = $5) AS wanted
     FROM outbox WHERE (created_at, id) > ($1, $2) AND created_at BETWEEN $1 AND $4
     ORDER BY created_at, id LIMIT $3
 ), again AS ({again})
