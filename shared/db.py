@@ -5,7 +5,7 @@ acknowledge. What a unit of work records as events and trail is written in its o
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -38,6 +38,8 @@ DATABASE_DOWN: tuple[type[BaseException], ...] = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
     asyncpg.DiskFullError,
+    # A standby, or a server that was made read-only: until it or another one is the primary nothing can be written.
+    asyncpg.ReadOnlySQLTransactionError,
     ConnectionError,
     FileNotFoundError,
     TimeoutError,
@@ -47,13 +49,21 @@ DATABASE_DOWN: tuple[type[BaseException], ...] = (
 
 
 def is_database_down(error: BaseException | None) -> bool:
-    """Whether an error, or what caused it, means that the database cannot be reached at the moment."""
+    """Whether an error, or what caused it, means that the database cannot be reached or written at the moment."""
+    return any(
+        isinstance(one, DATABASE_DOWN) or getattr(one, "connection_invalidated", False) for one in _causes(error)
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
     seen = 0
     while error is not None and seen < 10:  # noqa: PLR2004 - a chain of causes may be circular
-        if isinstance(error, DATABASE_DOWN) or getattr(error, "connection_invalidated", False):
-            return True
+        yield error
         error, seen = getattr(error, "orig", None) or error.__cause__ or error.__context__, seen + 1
-    return False
+
+
+def _found_read_only(error: BaseException) -> bool:
+    return any(isinstance(one, asyncpg.ReadOnlySQLTransactionError) for one in _causes(error))
 
 
 def new_metadata() -> MetaData:
@@ -163,6 +173,14 @@ class UnitOfWork:
             await _write_outbox(await self.driver(), events)
             self._wrote_outbox = True
 
+    async def _give_up(self, error: BaseException) -> None:
+        # A connection to a server that became a standby would stay with it while the new primary is elsewhere.
+        if self._connection is not None and _found_read_only(error):
+            await self._connection.invalidate()
+            await self._connection.close()
+            self._connection = None
+        await self._finish(commit=False)
+
     async def _finish(self, *, commit: bool) -> None:
         if self._connection is None or self._transaction is None:
             return
@@ -248,6 +266,15 @@ class Database:
             self._dsn, min_size=1, max_size=self._pool, reset=_leave_as_is, max_inactive_connection_lifetime=0
         )
 
+    async def demand_writable(self, connection: asyncpg.Connection | asyncpg.Pool) -> None:
+        """Raise the driver's error, or ReadOnlySQLTransactionError, unless something could be written right now.
+
+        A standby answers every question; only this one tells it from the primary.
+        """
+        if await connection.fetchval("SHOW transaction_read_only") != "off":
+            await self.reads.expire_connections()
+            raise asyncpg.ReadOnlySQLTransactionError("the database takes no writes")
+
     async def close(self) -> None:
         """Give every connection back."""
         await asyncio.wait_for(self.reads.close(), timeout=5)
@@ -261,8 +288,10 @@ class Database:
             yield uow
             await uow.flush()
             await uow._finish(commit=True)  # noqa: SLF001 - the only place that commits
-        except BaseException:
-            await uow._finish(commit=False)  # noqa: SLF001
+        except BaseException as error:
+            await uow._give_up(error)  # noqa: SLF001
+            if _found_read_only(error):
+                await self.reads.expire_connections()
             raise
         if uow._wrote_outbox:  # noqa: SLF001
             for wake in self.after_outbox:

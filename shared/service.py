@@ -82,7 +82,7 @@ def build(
             await app.state.authenticator.close()
             await database.close()
 
-    app = FastAPI(title=title, version="1", lifespan=lifespan, redoc_url=None)
+    app = FastAPI(title=title, version="1", lifespan=lifespan, redoc_url=None, redirect_slashes=False)
     app.state.database, app.state.clock, app.state.bus, app.state.settings = database, clock, bus, settings
     app.state.name = name
     for router in routers:
@@ -149,10 +149,11 @@ def _operations(name: str, app: FastAPI) -> APIRouter:
 
     @router.get("/health/ready")
     async def ready() -> Response:
-        """Ready when the database answers and no consumer is deaf; otherwise 503 with the reasons."""
+        """Ready when the database takes writes and no consumer is deaf; otherwise 503 with the reasons."""
         reasons: list[str] = []
+        database: Database = app.state.database
         try:
-            await asyncio.wait_for(app.state.database.reads.fetchval("SELECT 1"), 2)
+            await asyncio.wait_for(database.demand_writable(database.reads), 2)
         except Exception as error:  # noqa: BLE001 - whatever it is, the service is not ready
             reasons.append(f"PostgreSQL: {type(error).__name__}")
         reasons += app.state.bus.deaf()

@@ -1,4 +1,4 @@
-"""The gate in front of all handlers of a service: shut while its own database is away.
+"""The gate in front of all handlers of a service: shut while its own database is away or takes no writes.
 
 Belongs here: shutting, probing every second, opening. Does not belong here: which error means what (consumer.py).
 A message waits at the gate without spending a delivery.
@@ -30,7 +30,7 @@ class Gate:
         await self._open.wait()
 
     def shut(self, error: BaseException) -> None:
-        """Shut the gate because the database is away; it opens by itself."""
+        """Shut the gate because the database is away; it opens by itself once something can be written."""
         if not self._open.is_set():
             return
         self.reason = f"database away: {type(error).__name__}"
@@ -48,7 +48,7 @@ class Gate:
         while not self._open.is_set():
             try:
                 async with asyncio.timeout(2 * _PROBE_SECONDS), self._database.transaction("probe") as uow:
-                    await (await uow.driver()).fetchval("SELECT 1")
+                    await self._database.demand_writable(await uow.driver())
             except Exception:  # noqa: BLE001 - any failure of the probe means: not yet
                 await asyncio.sleep(_PROBE_SECONDS)
             else:

@@ -181,6 +181,23 @@ async def test_while_its_database_is_away_an_event_waits_without_spending_a_deli
             assert (await audit.count("effects"), await audit.count("dead_letters")) == (11, 0)
 
 
+async def test_while_its_database_takes_no_writes_an_event_waits_without_spending_a_delivery(system: System) -> None:
+    async with pair(system, retry_delays=(0.05,)) as (scoring, audit):
+        await scoring.record([1])
+        assert await settled(audit, 1, within=10)
+        await _switch_read_only(system, audit, "on")
+        await scoring.record(range(2, 12))
+        assert await until(lambda: any("database away" in reason for reason in audit.bus.deaf()), within=5)
+        await asyncio.sleep(2.5)  # the probe looks, and finds a database that answers but takes nothing
+        assert any("database away" in reason for reason in audit.bus.deaf())
+        with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+            await audit.database.demand_writable(audit.database.reads)
+        # As after a failover: the connections of before are not cut, they must be left.
+        await _switch_read_only(system, audit, "off", cut=False)
+        assert await settled(audit, 11, within=15)
+        assert (await audit.count("effects"), await audit.count("dead_letters")) == (11, 0)
+
+
 async def test_an_event_too_large_for_the_broker_holds_up_no_other(system: System) -> None:
     async with pair(system) as (scoring, audit):
         await scoring.record([1], note="x" * 1_100_000)
@@ -264,6 +281,17 @@ async def _record_and_fail(station: Station) -> None:
         uow.record(deducted(1))
         await uow.flush()
         raise RuntimeError
+
+
+async def _switch_read_only(system: System, station: Station, switch: str, *, cut: bool = True) -> None:
+    """Let a station find its database as a standby, or writable again; `cut` ends the connections of before."""
+    dsn = _dsn(station)
+    name = dsn.split("@/")[1].split("?", maxsplit=1)[0]
+    change = f"ALTER DATABASE {name} SET default_transaction_read_only = {switch}"
+    await as_owner(system.postgres, dsn, f"SET default_transaction_read_only = off; COMMIT; {change}")
+    if cut:
+        others = f"datname = '{name}' AND pid <> pg_backend_pid()"
+        await as_owner(system.postgres, dsn, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
 
 
 async def _own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Postgres:
