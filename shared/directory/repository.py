@@ -1,6 +1,6 @@
 """Reads of the directory: what a subject holds today, where units stand in the tree, which days are worked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from shared.db import Database
 from shared.directory.domain import CalendarUnknown, Unit, WorkingDays
 from shared.errors import NotFound
 
-__all__ = ["CalendarUnknown", "Directory", "Unit", "WorkingDays", "unit_on", "units_on", "working_days"]
+__all__ = ["CalendarUnknown", "Directory", "Unit", "WorkingDays", "places_of", "unit_on", "units_on", "working_days"]
 
 _TODAY = "u.effective_from <= $2 AND (u.effective_to IS NULL OR u.effective_to > $2)"
 
@@ -59,6 +59,23 @@ async def units_on(connection: asyncpg.Connection | asyncpg.Pool, day: date, roo
         day,
     )
     return [_unit(record) for record in records]
+
+
+async def places_of(
+    connection: asyncpg.Connection | asyncpg.Pool, units: Iterable[UUID], days: Iterable[date]
+) -> dict[UUID, set[str]]:
+    """Where units stood in the tree on each of some days, by path; one that was gone by then, where it last stood."""
+    records = await connection.fetch(
+        "SELECT DISTINCT ON (u.unit_id, day) u.unit_id, u.path FROM directory_unit_spans u "
+        "CROSS JOIN unnest($2::date[]) AS day WHERE u.unit_id = ANY($1::uuid[]) AND u.effective_from <= day "
+        "ORDER BY u.unit_id, day, u.effective_from DESC",
+        list(units),
+        list(days),
+    )
+    places: dict[UUID, set[str]] = {}
+    for record in records:
+        places.setdefault(record["unit_id"], set()).add(record["path"])
+    return places
 
 
 def _unit(record: asyncpg.Record) -> Unit:

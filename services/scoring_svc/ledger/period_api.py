@@ -51,7 +51,7 @@ async def fence_period(
     """End collecting for a set and period. Repeatable; 503 with nothing half done while submission_svc is down."""
     place = await use_cases.find_place(uow, set_code, period)
     now = clock_of(request).now()
-    await use_cases.demand_all_units(uow, actor, "periods.run", place.cards, now)
+    await use_cases.demand_all_units(uow, actor, "periods.run", place.cards, place.period.last, now.date())
     row = await use_cases.fence_period(uow, place, _submission(request), now)
     etag(response, row.version)
     return _period_out(set_code, row)
@@ -63,7 +63,8 @@ async def list_holdups(
 ) -> HoldupsOut:
     """What holds the confirmation of a period up: chunks not applied, cells without a result, with their codes."""
     place = await use_cases.find_place(uow, set_code, period)
-    await use_cases.demand_all_units(uow, actor, "periods.run", place.cards, clock_of(request).now())
+    today = clock_of(request).today()
+    await use_cases.demand_all_units(uow, actor, "periods.run", place.cards, place.period.last, today)
     state, found = await use_cases.find_holdups(uow, place)
     items = [HoldupOut(**use_cases.shown(holdup)) for holdup in found[: use_cases.MOST_HOLDUPS]]
     return HoldupsOut(state=state.state if state else "open", count=len(found), items=items)
@@ -82,7 +83,7 @@ async def confirm_period(
     """Confirm a fenced period: its cells enter the ledger, every loss becomes a deduction."""
     place = await use_cases.find_place(uow, set_code, period)
     now = clock_of(request).now()
-    await use_cases.demand_all_units(uow, actor, "periods.run", place.cards, now)
+    await use_cases.demand_all_units(uow, actor, "periods.run", place.cards, place.period.last, now.date())
     taken_out: dict[tuple[str, str], Exclusion] = {}
     twice = []
     for index, item in enumerate(body.exclusions):
@@ -108,7 +109,7 @@ async def close_period(
     """Close a confirmed period: only approved corrections change it from now on."""
     place = await use_cases.find_place(uow, set_code, period)
     now = clock_of(request).now()
-    await use_cases.demand_all_units(uow, actor, "periods.run", place.cards, now)
+    await use_cases.demand_all_units(uow, actor, "periods.run", place.cards, place.period.last, now.date())
     row = await use_cases.close_period(uow, place, now)
     etag(response, row.version)
     return _period_out(set_code, row)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -30,7 +30,7 @@ from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period, parse_period
 from shared.contracts.scoring import PeriodClosed, PeriodConfirmed, PeriodFenced
 from shared.db import UnitOfWork
-from shared.directory.repository import units_on
+from shared.directory.repository import places_of, units_on
 from shared.errors import Detail, Malformed, NotFound, OutsideScope, Refused
 from shared.service_client import ServiceClient
 
@@ -85,15 +85,19 @@ async def find_place(uow: UnitOfWork, set_code: str, key: str) -> Place:
 
 
 async def demand_all_units(
-    uow: UnitOfWork, actor: Actor, permission: str, cards: Sequence[IndicatorPublished], now: datetime
+    uow: UnitOfWork, actor: Actor, permission: str, cards: Sequence[IndicatorPublished], last: date, today: date
 ) -> None:
-    """Raise OutsideScope unless the permission reaches every unit that the cards evaluate: one step is for all."""
+    """Raise OutsideScope unless the permission reaches every unit that the cards evaluate: one step is for all.
+
+    A unit counts where it stood on the period's last day, which the tree is frozen as of, or where it stands today:
+    one that was closed or moved since holds nobody up.
+    """
     reach = actor.reach(permission)
     if reach.everything:
         return
-    paths = {unit.unit_id: unit.path for unit in await units_on(await uow.driver(), now.date())}
     evaluated = {unit for card in cards for unit in card.evaluated_unit_ids}
-    if not evaluated or not all(unit in paths and reach.covers(unit, paths[unit]) for unit in evaluated):
+    places = await places_of(await uow.driver(), evaluated, {last, today})
+    if not evaluated or not all(any(reach.covers(unit, path) for path in places.get(unit, ())) for unit in evaluated):
         raise OutsideScope
 
 

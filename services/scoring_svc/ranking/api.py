@@ -48,7 +48,7 @@ async def publish(
     span = period_named(body.period, "/period")
     now = clock_of(request).now()
     cards = await copies.cards_within(await uow.driver(), found.set_id)
-    await demand_all_units(uow, actor, "rankings.publish", cards, now)
+    await demand_all_units(uow, actor, "rankings.publish", cards, span.last, now.date())
     ranking = await publish_ranking(uow, found, span, now)
     response.headers["location"] = f"/v1/rankings/{ranking.ranking_id}"
     etag(response, ranking.version)

@@ -1,11 +1,16 @@
 """The steps of a period: what they refuse, what holds them up, and what two people at once get."""
 
 import asyncio
+from datetime import date
 
+import msgspec
+
+from shared.contracts.indicator import UnitChanged, UnitSpan
 from shared.contracts.scoring import IndicatorDeducted, PeriodClosed, PeriodConfirmed, PeriodFenced, ScoresConfirmed
 from tests.scoring_svc.ledger.city import (
     COL1,
     DISTRICTS,
+    NOON,
     SET,
     City,
     card,
@@ -156,6 +161,25 @@ async def test_unknown_sets_and_periods(city: City) -> None:
             assert (answer.status_code, answer.json()["code"]) == expected
         answer = await city.office.get(f"/v1/period-states/{path}")
         assert (answer.status_code, answer.json()["code"]) == expected
+
+
+async def test_an_office_runs_and_ranks_its_own_units_also_when_one_of_them_is_gone_since(bare_city: City) -> None:
+    sections = [unit_of("420102-PO"), unit_of("420102-S1")]
+    own = msgspec.structs.replace(COL1, evaluated_unit_ids=sections)
+    await bare_city.tell(published(SET, [own]), own)
+    await bare_city.tell(facts(1, fact("M-ERR", "420102-PO", "1"), fact("M-ERR", "420102-S1", "0")))
+    span = UnitSpan(
+        effective_from=date(2015, 1, 1), effective_to=date(2015, 2, 1), recorded_at=NOON, code="420102-S1",
+        name="一科", kind="section", parent_id=unit_of("420102"), path="420100/420102/420102-S1/", groups={},
+    )  # fmt: skip
+    await bare_city.tell(UnitChanged(unit_id=unit_of("420102-S1"), version=2, spans=[span]))
+    bare_city.submission.last_chunk, bare_city.submission.chunks = 1, 1
+    office = bare_city.person("DPO")
+    for verb in ("fence", "confirm"):
+        answer = await office.post(f"/v1/period-states/{SET}/2015-01/{verb}", json={})
+        assert answer.status_code == 200, answer.text
+    made = await office.post("/v1/rankings", json={"set": SET, "period": "2015-01"})
+    assert (made.status_code, made.json()["ranked"]) == (201, 2)
 
 
 async def test_only_the_citys_performance_office_runs_periods(city: City) -> None:
