@@ -199,6 +199,11 @@ class Stage:
             headers={"if-match": f'"{version}"'},
         )
 
+    async def accept(self, shown: Mapping[str, Any]) -> httpx.Response:
+        """The office accepts the plan as it was shown."""
+        path = f"/v1/rectifications/{shown['rectification_id']}/acceptance"
+        return await self.office.post(path, headers={"if-match": f'"{shown["version"]}"'})
+
     async def cured(self, problem_id: str) -> str:
         """Plan, accept, act and report the cure of a problem; returns the rectification's id."""
         plan = {
@@ -209,7 +214,7 @@ class Stage:
         made = await self.liaison.post("/v1/rectifications", json=plan)
         assert made.status_code == 201, made.text
         path = f"/v1/rectifications/{made.json()['rectification_id']}"
-        assert (await self.office.post(f"{path}/acceptance")).status_code == 200
+        assert (await self.accept(made.json())).status_code == 200
         for action in (await self.liaison.get(path)).json()["actions"]:
             body = {"note": "清单", "hash": "a" * 64}
             assert (await self.liaison.post(f"{path}/actions/{action['no']}/completion", json=body)).status_code == 200

@@ -101,11 +101,11 @@ async def _follow_up(prepared: Prepared) -> None:
     made = await send(_A, "POST", "/v1/rectifications", LEADER, told={"problem_id": key})
     cure = {"rectification_id": made["rectification_id"]}
     at = "/v1/rectifications/{rectification_id}"
-    await done(office.post(at.format(**cure) + "/acceptance"))
+    await done(office.post(at.format(**cure) + "/acceptance", headers={"if-match": f'"{made["version"]}"'}))
     await send(_A, "POST", f"{at}/extension", OFFICE, **cure)
     await send(_A, "POST", f"{at}/actions/{{no}}/completion", LEADER, no=1, **cure)
-    await send(_A, "POST", f"{at}/report", LEADER, **cure)
-    await send(_A, "POST", f"{at}/return", OFFICE, **cure)
+    reported = await send(_A, "POST", f"{at}/report", LEADER, **cure)
+    await send(_A, "POST", f"{at}/return", OFFICE, version=reported["version"], **cure)
     found = await send(_A, "POST", "/v1/findings", FIRST)
     await send(_A, "POST", "/v1/findings/{finding_id}/withdrawal", FIRST, finding_id=found["finding_id"])
 

@@ -243,7 +243,8 @@ async def _cure(bureau: Bureau, problem: Mapping[str, Any], place: int) -> None:
     plan = cards.plan(problem["problem_id"], leader(unit), secret(unit))
     made = await done(bureau.ask("audit_svc", leader(unit)).post("/v1/rectifications", json=plan))
     if place > 1:
-        await done(bureau.ask("audit_svc", OFFICE).post(f"/v1/rectifications/{made['rectification_id']}/acceptance"))
+        at = f"/v1/rectifications/{made['rectification_id']}/acceptance"
+        await done(bureau.ask("audit_svc", OFFICE).post(at, headers=_tag(made)))
 
 
 def _tag(shown: Mapping[str, Any]) -> dict[str, str]:

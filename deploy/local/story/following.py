@@ -193,7 +193,7 @@ class RedDeduction:
         path = f"/v1/rectifications/{cure['rectification_id']}"
         early = await leader.refused("POST", "audit", f"{path}/report", body={"text": "完成"})
         world.claims.claim("a report before the plan is accepted is refused", early is not None, early or "taken")
-        cure = await world.office.post("audit", f"{path}/acceptance")
+        cure = await self._step(f"{path}/acceptance", None, cure["version"])
         for action in cure["actions"]:
             evidence = f"{action['action']}：已完成"
             done = datetime.fromisoformat(action["due"]).replace(hour=16, tzinfo=SHANGHAI)
@@ -268,7 +268,7 @@ class RedDeduction:
             self.problem = found["items"][0]
         self.problem = await self._world.office.get("audit", f"/v1/problems/{self.problem['problem_id']}")
 
-    async def _step(self, path: str, body: Mapping[str, Any], version: int) -> Any:
+    async def _step(self, path: str, body: Mapping[str, Any] | None, version: int) -> Any:
         headers = {"if-match": f'"{version}"'}
         return await self._world.office.ask("POST", "audit", path, body=body, headers=headers)
 

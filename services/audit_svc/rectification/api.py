@@ -15,7 +15,7 @@ from services.audit_svc.scope import clock_of, demand
 from services.audit_svc.shapes import Code
 from shared.auth import Actor
 from shared.db import UnitOfWork
-from shared.http import Cursor, Limit, TransactionalRoute, Uow, decode_cursor, if_match, json_response, permits
+from shared.http import Cursor, IfMatch, Limit, TransactionalRoute, Uow, decode_cursor, if_match, json_response, permits
 
 router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["rectification"])
 
@@ -74,10 +74,11 @@ async def accept_plan(
     rectification_id: UUID,
     actor: Annotated[Actor, permits("rectifications.decide")],
     uow: Uow,
+    seen: IfMatch,
 ) -> Response:
-    """The performance office accepts the plan."""
+    """The performance office accepts the plan that it read: If-Match names its version."""
     problem = await _of(request, uow, actor, rectification_id, "rectifications.decide")
-    await use_cases.accept_plan(uow, problem, clock_of(request))
+    await use_cases.accept_plan(uow, problem, seen, clock_of(request))
     return await _answer(request, uow, actor, rectification_id)
 
 
@@ -117,10 +118,11 @@ async def send_back(
     body: ReturnIn,
     actor: Annotated[Actor, permits("rectifications.decide")],
     uow: Uow,
+    seen: IfMatch,
 ) -> Response:
-    """The performance office returns the report."""
+    """The performance office returns the report that it read: If-Match names its version."""
     problem = await _of(request, uow, actor, rectification_id, "rectifications.decide")
-    await use_cases.send_back(uow, problem, body.reason, clock_of(request))
+    await use_cases.send_back(uow, problem, body.reason, seen, clock_of(request))
     return await _answer(request, uow, actor, rectification_id)
 
 

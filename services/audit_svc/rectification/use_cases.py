@@ -88,12 +88,13 @@ async def submit_plan(
     return rectification
 
 
-async def accept_plan(uow: UnitOfWork, problem: Problem, clock: Clock) -> Rectification:
-    """The performance office accepts the plan and the work begins. Raises ProblemStepRefused, PlanAlreadyAccepted.
+async def accept_plan(uow: UnitOfWork, problem: Problem, seen: int, clock: Clock) -> Rectification:
+    """The performance office accepts the plan and the work begins; `seen` is the version it read.
 
     A problem that was opened anew needs a plan anew: the one that was accepted before is worked off.
+    Raises Stale, ProblemStepRefused, PlanAlreadyAccepted.
     """
-    known = await _known(uow, problem)
+    known = await _as_seen(uow, problem, seen)
     state = advance(problem.state, "accept_plan")
     if known.state != "planned":
         raise PlanAlreadyAccepted
@@ -137,9 +138,9 @@ async def report(uow: UnitOfWork, problem: Problem, text: str, clock: Clock) -> 
     return changed
 
 
-async def send_back(uow: UnitOfWork, problem: Problem, reason: str, clock: Clock) -> Rectification:
-    """The performance office returns a report that does not convince."""
-    known = await _known(uow, problem)
+async def send_back(uow: UnitOfWork, problem: Problem, reason: str, seen: int, clock: Clock) -> Rectification:
+    """The performance office returns a report that does not convince. Raises Stale, ProblemStepRefused."""
+    known = await _as_seen(uow, problem, seen)
     state = advance(problem.state, "return")
     changed = replace(known, returns=known.returns + 1, reason=reason)
     return await _moved(uow, problem, changed, state, "returned", clock, {"reason": reason})
@@ -272,6 +273,14 @@ async def _known(uow: UnitOfWork, problem: Problem) -> Rectification:
     known = await repository.of_problem(await uow.driver(), problem.problem_id)
     if known is None:
         raise NotFound
+    return known
+
+
+async def _as_seen(uow: UnitOfWork, problem: Problem, seen: int) -> Rectification:
+    """The rectification, if it is still the one that was read: nobody decides over what was replaced meanwhile."""
+    known = await _known(uow, problem)
+    if seen != known.version:
+        raise Stale
     return known
 
 

@@ -87,14 +87,16 @@ async def test_the_gates(stage: Stage) -> None:
     evidence = {"note": "清单", "hash": "a" * 64}
     early = await stage.liaison.post(f"{path}/actions/1/completion", json=evidence)
     assert early.json()["code"] == "plan_not_accepted"
-    assert (await stage.leader.post(f"{path}/acceptance")).status_code == 403
+    forbidden = await stage.leader.post(f"{path}/acceptance", headers={"if-match": '"1"'})
+    assert forbidden.status_code == 403
     assert (await stage.liaison.post("/v1/rectifications", json=plan)).status_code == 428
     revised = await stage.liaison.post(
         "/v1/rectifications", json={**plan, "actions": plan["actions"][:1]}, headers={"if-match": '"1"'}
     )
     assert [action["state"] for action in revised.json()["actions"]] == ["dropped", "dropped", "open"]
-    assert (await stage.office.post(f"{path}/acceptance")).json()["state"] == "rectifying"
-    assert (await stage.office.post(f"{path}/acceptance")).json()["code"] == "problem_step_refused"
+    accepted = (await stage.accept(revised.json())).json()
+    assert accepted["state"] == "rectifying"
+    assert (await stage.accept(accepted)).json()["code"] == "problem_step_refused"
     open_still = await stage.leader.post(f"{path}/report", json={"text": "完成"})
     assert (open_still.status_code, open_still.json()["code"]) == (409, "actions_not_ended")
     earlier = await stage.office.post(f"{path}/extension", json={"until": "2015-03-19", "reason": "x"})
@@ -104,14 +106,36 @@ async def test_the_gates(stage: Stage) -> None:
     assert (await stage.liaison.post(f"{path}/actions/3/completion", json=evidence)).status_code == 200
     twice = await stage.liaison.post(f"{path}/actions/3/completion", json=evidence)
     assert twice.json()["code"] == "action_already_ended"
-    assert (await stage.leader.post(f"{path}/report", json={"text": "完成"})).json()["state"] == "reported"
-    returned = await stage.office.post(f"{path}/return", json={"reason": "证据不足"})
+    reported = await stage.leader.post(f"{path}/report", json={"text": "完成"})
+    assert reported.json()["state"] == "reported"
+    unread = await stage.office.post(f"{path}/return", json={"reason": "证据不足"})
+    assert (unread.status_code, unread.json()["code"]) == (428, "if_match_required")
+    seen = {"if-match": extended.headers["etag"]}
+    assert (await stage.office.post(f"{path}/return", json={"reason": "证据不足"}, headers=seen)).status_code == 412
+    seen = {"if-match": reported.headers["etag"]}
+    returned = await stage.office.post(f"{path}/return", json={"reason": "证据不足"}, headers=seen)
     assert (returned.json()["state"], returned.json()["returns"]) == ("returned", 1)
     again = await stage.leader.post(f"{path}/report", json={"text": "已补充"})
     assert again.json()["state"] == "reported"
     listed = (await stage.leader.get("/v1/rectifications", params={"state": "reported"})).json()["items"]
     assert [one["problem_id"] for one in listed] == [problem_id]
     assert (await stage.other.get("/v1/rectifications")).json()["items"] == []
+
+
+async def test_a_plan_that_was_replaced_meanwhile_is_not_accepted(stage: Stage) -> None:
+    problem_id = await opened(stage)
+    action = {"action": "一", "owner": "LIAISON-A", "due": "2015-03-20"}
+    plan = {"problem_id": problem_id, "plan": "逐户比对", "actions": [action]}
+    read = (await stage.liaison.post("/v1/rectifications", json=plan)).json()
+    unread = await stage.office.post(f"/v1/rectifications/{read['rectification_id']}/acceptance")
+    assert (unread.status_code, unread.json()["code"]) == (428, "if_match_required")
+    worse = {**plan, "plan": "年底再说", "actions": [{**action, "due": "2015-12-31"}]}
+    replaced = (await stage.liaison.post("/v1/rectifications", json=worse, headers={"if-match": '"1"'})).json()
+    stale = await stage.accept(read)
+    assert (stale.status_code, stale.json()["code"]) == (412, "stale")
+    shown = (await stage.office.get(f"/v1/rectifications/{read['rectification_id']}")).json()
+    assert (shown["state"], shown["plan"], shown["accepted_by"]) == ("planned", "年底再说", None)
+    assert (await stage.accept(replaced)).json()["state"] == "rectifying"
 
 
 async def test_an_extended_cure_is_due_on_its_new_day(stage: Stage) -> None:
@@ -123,7 +147,7 @@ async def test_an_extended_cure_is_due_on_its_new_day(stage: Stage) -> None:
     }
     made = (await stage.liaison.post("/v1/rectifications", json=plan)).json()
     path = f"/v1/rectifications/{made['rectification_id']}"
-    await stage.office.post(f"{path}/acceptance")
+    assert (await stage.accept(made)).status_code == 200
     assert (await stage.problem("A", "2015-02"))["rectify_by"] == "2015-04-07"
     answer = await stage.office.post(f"{path}/extension", json={"until": "2015-06-30", "reason": "数据晚到"})
     assert answer.status_code == 200, answer.text
@@ -167,7 +191,7 @@ async def test_lifted_while_at_work_and_lost_again(stage: Stage) -> None:
     await stage.service.deliver(deducted(deduction("A", "2015-02", "5", version=3)))
     problem = await stage.problem("A", "2015-02")
     assert problem["state"] == "open"
-    old = await stage.office.post(f"/v1/rectifications/{problem['rectification']['rectification_id']}/acceptance")
+    old = await stage.accept(problem["rectification"])
     assert (old.status_code, old.json()["code"]) == (409, "plan_already_accepted")
     assert (await stage.problem("A", "2015-02"))["state"] == "open"
 
@@ -188,7 +212,7 @@ async def test_a_cure_that_won_nothing_back_is_not_the_make_up_of_a_larger_loss(
     planned = await stage.liaison.post("/v1/rectifications", json=plan, headers={"if-match": f'"{known["version"]}"'})
     assert planned.status_code == 201, planned.text
     path = f"/v1/rectifications/{known['rectification_id']}"
-    await stage.office.post(f"{path}/acceptance")
+    assert (await stage.accept(planned.json())).status_code == 200
     no = next(one["no"] for one in planned.json()["actions"] if one["state"] == "open")
     await stage.liaison.post(f"{path}/actions/{no}/completion", json={"note": "清单", "hash": "0" * 64})
     await stage.liaison.post(f"{path}/report", json={"text": "完成"})

@@ -183,7 +183,7 @@ RECIPES = (
         _of("interviews", 1, "/refusals", lambda _: {"side": "interviewee", "reason": "异议", "witness": OFFICE}),
     ),
     _write("/v1/rectifications", "rectifications.plan", _plan),
-    _write(f"{_AT_CURE}/acceptance", "rectifications.decide", _of("rectifications", 1, "/acceptance")),
+    _write(f"{_AT_CURE}/acceptance", "rectifications.decide", _of("rectifications", 1, "/acceptance", versioned=True)),
     _write(
         f"{_AT_CURE}/extension",
         "rectifications.decide",
@@ -198,7 +198,9 @@ RECIPES = (
         f"{_AT_CURE}/report", "rectifications.act", _of("rectifications", 2, "/report", lambda _: {"text": "已完成"})
     ),
     _write(
-        f"{_AT_CURE}/return", "rectifications.decide", _of("rectifications", 2, "/return", lambda _: {"reason": "不足"})
+        f"{_AT_CURE}/return",
+        "rectifications.decide",
+        _of("rectifications", 2, "/return", lambda _: {"reason": "不足"}, versioned=True),
     ),
     _write("/v1/findings", "findings.record", _new_finding),
     _write("/v1/findings/{finding_id}/confirmation", "findings.confirm", _finding("recorded", "/confirmation")),
