@@ -9,6 +9,7 @@ A route on `TransactionalRoute` names its permission in its signature, or the pr
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 from uuid import UUID
@@ -33,10 +34,14 @@ from shared.errors import (
     TooLarge,
     VersionRequired,
 )
+from shared.json_body import read_json
 from shared.observability import log
 
 ORDINARY_BODY = 1_000_000
 _KEY_LENGTH = 200
+_LONGEST_TRAILED = 500
+_TAG = re.compile(r'(?:W/)?"?([0-9]{1,10})"?')
+_MOST_VERSIONS = 2**31 - 1  # what the columns hold
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -98,6 +103,14 @@ def takes_up_to(size: int) -> Callable[[_F], _F]:
     return mark
 
 
+class _StrictRequest(Request):
+    """A request whose JSON means one thing only."""
+
+    async def json(self) -> Any:
+        """The body as JSON. Raises json.JSONDecodeError or Malformed."""
+        return read_json(await self.body())
+
+
 def _limited(request: Request, limit: int) -> Request:
     """The request with a body of at most `limit` bytes, whether its length was said or not. Raises TooLarge."""
     said = request.headers.get("content-length", "0")
@@ -113,7 +126,7 @@ def _limited(request: Request, limit: int) -> Request:
             raise TooLarge(limit=limit)
         return message
 
-    return Request(request.scope, count)
+    return _StrictRequest(request.scope, count)
 
 
 def permission_of(endpoint: Callable[..., Any]) -> str:
@@ -134,6 +147,8 @@ class TransactionalRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         self.permission = permission_of(endpoint)
+        if options.get("max_body_size") is not None:
+            raise TypeError(f"{path}: say takes_up_to, which answers with a problem document")
         super().__init__(path, endpoint, **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -157,10 +172,15 @@ class TransactionalRoute(APIRoute):
                     if request.method == "POST" and keyed:
                         return await _once(request, actor, uow, answer)
                     return await answer(request)
-            except (Refused, RequestValidationError, HTTPException) as refusal:
+            except (Refused, RequestValidationError, HTTPException) as error:
+                # FastAPI turns whatever stops the reading of a body into a plain 400 with the refusal as its cause.
+                said = isinstance(error, HTTPException) and isinstance(error.__cause__, Refused)
+                refusal = error.__cause__ if said and error.__cause__ else error
                 if changes:
                     await _trail_refusal(database, actor, request, refusal)
-                raise
+                if refusal is error:
+                    raise
+                raise refusal from None
 
         return handle
 
@@ -178,7 +198,7 @@ async def _once(
         raise IdempotencyKeyRequired
     digest = hashlib.sha256(request.headers.get("content-type", "").encode() + b"\n" + await request.body()).digest()
     driver = await uow.driver()
-    names = (actor.subject, request.url.path, key)
+    names = (actor.subject, request.scope["path"], key)
     try:
         first = await driver.fetchval(
             "INSERT INTO idempotency (client, route, key, body_digest) VALUES ($1, $2, $3, $4) "
@@ -212,7 +232,7 @@ async def _once(
     return response
 
 
-async def _trail_refusal(database: Database, actor: Actor, request: Request, refusal: Exception) -> None:
+async def _trail_refusal(database: Database, actor: Actor, request: Request, refusal: BaseException) -> None:
     """A refusal leaves a trail too, in a transaction of its own since the request's was rolled back."""
     code = refusal.code if isinstance(refusal, Refused) else "malformed"
     try:
@@ -220,7 +240,8 @@ async def _trail_refusal(database: Database, actor: Actor, request: Request, ref
             uow.trail(
                 f"{request.method} {request.scope['route'].path}",
                 "request",
-                request.url.path,
+                # No text of PostgreSQL holds U+0000, and a hostile path is no reason for a long row or none.
+                request.scope["path"].replace("\0", "\N{SYMBOL FOR NULL}")[:_LONGEST_TRAILED],
                 outcome=f"refused:{code}",
             )
     except Exception as error:  # noqa: BLE001 - the refusal itself must still be answered
@@ -232,10 +253,10 @@ def if_match(request: Request) -> int:
     tag = request.headers.get("if-match")
     if tag is None:
         raise VersionRequired
-    try:
-        return int(tag.strip().removeprefix("W/").strip('"'))
-    except ValueError as error:
-        raise Stale from error
+    found = _TAG.fullmatch(tag.strip())
+    if found is None or int(found[1]) > _MOST_VERSIONS:
+        raise Stale
+    return int(found[1])
 
 
 IfMatch = Annotated[int, Depends(if_match)]

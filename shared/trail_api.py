@@ -1,19 +1,21 @@
 """GET /v1/trail in every service: what was done and refused, for auditors; read-only, newest last."""
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
 from shared.auth import Actor
 from shared.contracts.roles import Role
-from shared.errors import OutsideScope
+from shared.errors import Detail, Malformed, OutsideScope
 from shared.http import Cursor, Limit, TransactionalRoute, decode_cursor, encode_cursor, json_response, permits
+from shared.moments import LooseMoment
 
 # The auditor reads the whole trail of the bureau; the operator needs it to explain a refusal.
 TRAIL_PERMISSIONS = {"trail.read": frozenset({Role.AUDITOR, Role.OPERATOR})}
 
 router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["trail"])
+
+_LONGEST_SERIAL = 18  # digits of a bigint, always
 
 _PAGE = """
 SELECT t.id, t.at, t.who, t.action, t.object_type, t.object_id, t.outcome, t.before, t.after, t.trace, s.seal_no, s.hash
@@ -34,7 +36,7 @@ async def read_trail(
     who: Annotated[str | None, Query(max_length=200, description="A person's id or a client's id")] = None,
     object_type: Annotated[str | None, Query(max_length=100)] = None,
     object_id: Annotated[str | None, Query(max_length=200)] = None,
-    since: datetime | None = None,
+    since: LooseMoment | None = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
@@ -45,9 +47,16 @@ async def read_trail(
     if not actor.reach("trail.read").everything:
         raise OutsideScope
     key = decode_cursor(cursor, 1)
-    after = int(key[0]) if key and key[0].isdigit() else 0
+    after = _serial(key[0]) if key else 0
     if since is not None and since.tzinfo is None:
         since = since.astimezone()
     rows = await request.app.state.database.reads.fetch(_PAGE, after, who, object_type, object_id, since, limit)
     items = [dict(row) for row in rows]
     return json_response({"items": items, "next": encode_cursor(items[-1]["id"]) if len(items) == limit else None})
+
+
+def _serial(text: str) -> int:
+    """The row after which a page begins. Raises Malformed for a cursor that was not ours."""
+    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_SERIAL):
+        raise Malformed(details=[Detail("?cursor", "malformed")])
+    return int(text)

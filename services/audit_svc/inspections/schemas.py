@@ -1,8 +1,9 @@
 """HTTP shapes of the inspections room."""
 
-from pydantic import AwareDatetime, ConfigDict
+from pydantic import ConfigDict
 
 from services.audit_svc.shapes import Body, Code, PeriodKey, Sha256, Text
+from shared.moments import Moment
 
 
 class FindingIn(Body):
@@ -29,7 +30,7 @@ class FindingIn(Body):
     period: PeriodKey
     text: Text
     evidence_hash: Sha256
-    occurred_at: AwareDatetime
+    occurred_at: Moment
 
 
 class WithdrawalIn(Body):

@@ -3,9 +3,10 @@
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from services.audit_svc.shapes import Body, Code, Sha256, Text
+from shared.moments import Moment
 
 SideName = Literal["interviewer", "interviewee"]
 _People = Annotated[list[Code], Field(min_length=1, max_length=20)]
@@ -30,7 +31,7 @@ class NoticeIn(Body):
     )
 
     reason: Text
-    time: AwareDatetime
+    time: Moment
     place: Text
     participants: Annotated[list[Text], Field(max_length=50)]
     material: Text
@@ -71,7 +72,7 @@ class RecordIn(Body):
     recorder: Code
     talked_to: _People
     place: Text
-    time: AwareDatetime
+    time: Moment
     points_raised: Annotated[list[Text], Field(min_length=1, max_length=50)]
     explanation: Text
     commitments: Annotated[list[CommitmentIn], Field(max_length=50)]

@@ -41,6 +41,7 @@ from shared.http import (
     etag,
     json_response,
     permits,
+    takes_up_to,
 )
 
 router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["catalogue"])
@@ -54,7 +55,8 @@ def sight_of(request: Request, actor: Actor, permission: str) -> Sight:
     return Sight(actor.reach(permission), paths, request.app.state.clock.today())
 
 
-@router.post("/metric-batches", status_code=201, max_body_size=_BATCH_BODY)
+@router.post("/metric-batches", status_code=201)
+@takes_up_to(_BATCH_BODY)
 async def add_metrics(
     request: Request, body: MetricBatch, actor: Annotated[Actor, permits("metrics.write")], uow: Uow
 ) -> BatchOut:
@@ -157,7 +159,8 @@ async def show_set(
     return _set_out(found[0])
 
 
-@router.post("/indicator-sets/{code}/card-batches", status_code=201, max_body_size=_BATCH_BODY)
+@router.post("/indicator-sets/{code}/card-batches", status_code=201)
+@takes_up_to(_BATCH_BODY)
 async def add_cards(
     request: Request, code: Code, body: CardBatch, actor: Annotated[Actor, permits("drafts.write")], uow: Uow
 ) -> BatchOut:

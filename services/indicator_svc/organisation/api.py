@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import AwareDatetime
 
 from services.indicator_svc.fields import BatchOut, Code, Day
 from services.indicator_svc.organisation import reading, repository
@@ -44,6 +43,7 @@ from shared.http import (
     permits,
     takes_up_to,
 )
+from shared.moments import Moment
 
 router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["organisation"])
 _BATCH_BODY = 16_000_000
@@ -80,7 +80,7 @@ async def list_units(
     kind: UnitKind | None = None,
     under: Annotated[Code | None, Query(description="Only this unit and those below it")] = None,
     as_of: Annotated[Day | None, Query(description="The day of the tree; today if not given")] = None,
-    known_at: Annotated[AwareDatetime | None, Query(description="As it was known at this moment")] = None,
+    known_at: Annotated[Moment | None, Query(description="As it was known at this moment")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> UnitPage:
@@ -109,7 +109,7 @@ async def show_unit(
     actor: Annotated[Actor, permits("units.read")],
     uow: Uow,
     as_of: Annotated[Day | None, Query(description="The day; today if not given")] = None,
-    known_at: Annotated[AwareDatetime | None, Query(description="As it was known at this moment")] = None,
+    known_at: Annotated[Moment | None, Query(description="As it was known at this moment")] = None,
 ) -> UnitOut:
     """A unit on a day."""
     now = now_of(request)

@@ -28,7 +28,7 @@ from services.scoring_svc.engine.schemas import (
     RuleSentencesOut,
 )
 from shared.auth import Actor
-from shared.http import TransactionalRoute, computes, permits
+from shared.http import TransactionalRoute, computes, permits, takes_up_to
 
 router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["engine"])
 
@@ -36,7 +36,8 @@ _SCHEMA = Path(__file__).with_name("rule_language_1.schema.json")
 _RULES_BODY = 8_000_000  # a whole indicator set is checked at once
 
 
-@router.post("/rule-checks", max_body_size=_RULES_BODY)
+@router.post("/rule-checks")
+@takes_up_to(_RULES_BODY)
 @computes
 async def check_rules(body: RuleChecksIn, _: Annotated[Actor, permits("rules.check")]) -> RuleChecksOut:
     """All findings of rules, in the order of the checks; `ok` if a rule may be published."""
@@ -50,7 +51,8 @@ async def read_rule_schema(_: Annotated[Actor, permits("rules.check")]) -> Respo
     return Response(_SCHEMA.read_bytes(), media_type="application/schema+json")
 
 
-@router.post("/rule-sentences", max_body_size=_RULES_BODY)
+@router.post("/rule-sentences")
+@takes_up_to(_RULES_BODY)
 @computes
 async def write_rule_sentences(body: RuleSentencesIn, _: Annotated[Actor, permits("rules.check")]) -> RuleSentencesOut:
     """Rules in words, Chinese and English."""

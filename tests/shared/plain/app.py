@@ -62,6 +62,11 @@ async def edit(code: str, version: IfMatch, _: Annotated[Actor, permits("things.
     return {"version": version + 1}
 
 
+@router.put("/notes/{code}")
+async def note(code: str, body: ThingIn, _: Annotated[Actor, permits("things.write")]) -> ThingIn:
+    return body.model_copy(update={"code": code})
+
+
 @router.get("/things")
 async def count(request: Request, _: Annotated[Actor, permits("things.read")]) -> dict[str, int]:
     return {"count": await request.app.state.database.reads.fetchval("SELECT count(*) FROM things")}
