@@ -132,7 +132,7 @@ class HttpPart:
         command = [
             sys.executable, "-m", "uvicorn", self.application,
             "--host", "127.0.0.1", "--port", str(self.port),
-            "--loop", "uvloop", "--http", "httptools", "--no-access-log",
+            "--loop", "uvloop", "--http", "shared.bounded_http:BoundedHttp", "--no-access-log",
             "--timeout-graceful-shutdown", "5", *self.options,
         ]  # fmt: skip
         self.child = spawn(
