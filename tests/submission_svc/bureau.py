@@ -66,6 +66,8 @@ def card(
     units: Sequence[str] = DISTRICTS,
     due: int = 7,
     since: date = date(2015, 1, 1),
+    until: date | None = None,
+    department: str = "D-REV",
 ) -> IndicatorPublished:
     return IndicatorPublished(
         indicator_id=indicator_id(set_code, code),
@@ -81,17 +83,17 @@ def card(
         definition="口径",
         standard="标准",
         period_kind=kind,
-        evaluating_unit_id=unit_id("D-REV"),
+        evaluating_unit_id=unit_id(department),
         evaluated_unit_ids=[unit_id(unit) for unit in units],
         fill_mode=fill_mode,
-        filler="district" if fill_mode == "self_reported" else "D-REV",
+        filler="district" if fill_mode == "self_reported" else department,
         source_system=None if fill_mode == "self_reported" else CLIENT,
         due_working_days=due,
         rule={},
         bindings={f"input_{place}": Binding(metric=metric_id(name)) for place, name in enumerate(metrics)},
         immediate=False,
         effective_from=since,
-        effective_to=None,
+        effective_to=until,
     )
 
 
@@ -117,6 +119,7 @@ class Bureau:
         self.service = service
         self.office = service.client(person="P-OFFICE")
         self.department = service.client(person="P-DEPARTMENT")
+        self.successor = service.client(person="P-OTHER-DEPARTMENT")
         self.liaison = service.client(person="P-LIAISON")
         self.neighbour = service.client(person="P-NEIGHBOUR")
         self.feed = service.client(client=CLIENT)

@@ -62,7 +62,7 @@ NOWHERE = Reach(everything=False, units=(), subtrees=())
 @dataclass(frozen=True)
 class Writer:
     """Who writes and how far: any metric within `any_metric`, self-reported ones within `self_reported`, and the
-    metrics that their department evaluates. `client` is set for a source system, held to its registration.
+    (period, metric) that their department evaluates. `client` is set for a source system, held to its registration.
     """
 
     subject: str
@@ -70,7 +70,7 @@ class Writer:
     client: str | None = None
     any_metric: Reach = NOWHERE
     self_reported: Reach = NOWHERE
-    evaluated_metrics: tuple[UUID, ...] = ()
+    evaluated: tuple[tuple[str, UUID], ...] = ()
     may_exempt: bool = False
 
 

@@ -94,7 +94,7 @@ async def record_checked(
         writer.client,
         *writer.any_metric.parameters,
         *writer.self_reported.parameters,
-        list(writer.evaluated_metrics),
+        [f"{period} {metric}" for period, metric in writer.evaluated],
         writer.may_exempt,
         int(intent.lateness),
         intent.strategy,
@@ -149,7 +149,10 @@ async def is_registered(driver: asyncpg.Connection, client: str) -> bool:
 async def metrics_evaluated_in(
     connection: asyncpg.Connection | asyncpg.Pool, reach: Reach, today: date
 ) -> tuple[UUID, ...]:
-    """The metrics of the cards whose evaluating unit lies within reach."""
+    """The metrics of the cards whose evaluating unit lies within reach, or did in one of their versions.
+
+    For reading: who handed an indicator over goes on reading the figures of its own time.
+    """
     found = await connection.fetch(
         "SELECT DISTINCT unnest(c.metric_ids) AS metric_id FROM cards c JOIN directory_unit_spans u "
         "ON u.unit_id = c.evaluating_unit_id AND u.effective_from <= $1 "
@@ -158,6 +161,28 @@ async def metrics_evaluated_in(
         *reach.parameters,
     )
     return tuple(each["metric_id"] for each in found)
+
+
+async def evaluated_in(
+    driver: asyncpg.Connection, reach: Reach, today: date, periods: Sequence[str]
+) -> tuple[tuple[str, UUID], ...]:
+    """The (period, metric) that units within reach evaluate: by the cards that govern the period's last day.
+
+    For writing: who handed an indicator over writes the figures of its own time, and who took it over those since.
+    """
+    found = await driver.fetch(
+        "SELECT DISTINCT g.period, unnest(c.metric_ids) AS metric_id FROM period_gates g CROSS JOIN LATERAL "
+        "(SELECT DISTINCT ON (indicator_id, period_kind) evaluating_unit_id, metric_ids FROM cards "
+        "WHERE effective_from <= g.last_day AND (effective_to IS NULL OR effective_to > g.last_day) "
+        "ORDER BY indicator_id, period_kind, version DESC) c "
+        "JOIN directory_unit_spans u ON u.unit_id = c.evaluating_unit_id AND u.effective_from <= $1 "
+        "AND (u.effective_to IS NULL OR u.effective_to > $1) "
+        f"WHERE g.period = ANY($5::text[]) AND {reach_condition('u.unit_id', 'u.path', 2)}",
+        today,
+        *reach.parameters,
+        list(periods),
+    )
+    return tuple((each["period"], each["metric_id"]) for each in found)
 
 
 async def version_of(driver: asyncpg.Connection, period: str, metric: str, unit: UUID) -> int | None:

@@ -48,7 +48,7 @@ END
 """
 
 # $1-$6 columns, $7/$8 places and codes of faults found before, $9 places of lists, $10 periods, $11 by id,
-# $12 business date, $13 client or null, $14-$16 and $17-$19 reaches, $20 metrics evaluated, $21 may exempt,
+# $12 business date, $13 client or null, $14-$16 and $17-$19 reaches, $20 what is evaluated, $21 may exempt,
 # $22 lateness, $23 strategy, $24 atomic.
 _CHECKED = f"""
 given AS (
@@ -60,8 +60,7 @@ given AS (
 ), metric AS MATERIALIZED (
     SELECT CASE WHEN $11::boolean THEN metric_id::text ELSE code END AS name, metric_id, form, span, choices,
            $13::text IS NULL OR ($13::text = ANY (supplied_by) AND EXISTS (
-               SELECT FROM source_metrics r WHERE r.client_id = $13::text AND r.metric_id = k.metric_id)) AS supplied,
-           metric_id = ANY ($20::uuid[]) AS evaluated
+               SELECT FROM source_metrics r WHERE r.client_id = $13::text AND r.metric_id = k.metric_id)) AS supplied
     FROM metrics k
 ), unit AS MATERIALIZED (
     SELECT CASE WHEN $11::boolean THEN unit_id::text ELSE code END AS name, unit_id,
@@ -69,11 +68,15 @@ given AS (
     FROM directory_unit_spans
     WHERE effective_from <= $12::date AND (effective_to IS NULL OR effective_to > $12::date)
 ), gate AS MATERIALIZED (
-    SELECT period, kind, year, first_day, last_day FROM period_gates WHERE period = ANY ($10::text[])
+    SELECT period, kind, year, last_day FROM period_gates WHERE period = ANY ($10::text[])
 ), asked AS MATERIALIZED (
-    SELECT gate.period, d.metric_id, d.unit_id, d.self_reported
+    SELECT gate.period, d.metric_id, d.unit_id, bool_or(d.self_reported) AS self_reported
     FROM gate JOIN demands d ON d.year = gate.year AND d.period_kind = gate.kind
-    WHERE d.asked_from <= gate.last_day AND (d.asked_until IS NULL OR d.asked_until > gate.first_day)
+    WHERE d.asked @> gate.last_day
+    GROUP BY 1, 2, 3
+), evaluated AS MATERIALIZED (
+    SELECT split_part(e.pair, ' ', 1) AS period, split_part(e.pair, ' ', 2)::uuid AS metric_id
+    FROM unnest($20::text[]) AS e(pair)
 ), staged AS MATERIALIZED (
     SELECT p.period, c.metric_id, max(p.stage) AS stage
     FROM period_states p
@@ -90,11 +93,11 @@ given AS (
            WHEN u.unit_id IS NULL THEN 'unit_unknown'
            WHEN p.period IS NULL THEN 'period_not_prepared'
            WHEN NOT m.supplied THEN 'metric_not_registered'
-           WHEN NOT (u.within OR u.own OR m.evaluated) THEN 'outside_scope'
+           WHEN NOT (u.within OR u.own OR e.metric_id IS NOT NULL) THEN 'outside_scope'
            WHEN a.metric_id IS NULL THEN
                CASE WHEN EXISTS (SELECT FROM demands o WHERE o.metric_id = m.metric_id AND o.unit_id = u.unit_id
                                  AND o.period_kind <> p.kind) THEN 'period_kind_wrong' ELSE 'unit_not_evaluated' END
-           WHEN NOT (u.within OR m.evaluated OR a.self_reported) THEN 'filler_is_other'
+           WHEN NOT (u.within OR e.metric_id IS NOT NULL OR a.self_reported) THEN 'filler_is_other'
            WHEN $22::integer = 0 AND s.stage IS NOT NULL THEN
                CASE s.stage WHEN 1 THEN 'period_fenced' WHEN 2 THEN 'period_confirmed' ELSE 'period_closed' END
            WHEN $22::integer > 0 AND s.stage IS NULL THEN 'period_open'
@@ -116,6 +119,7 @@ given AS (
          LEFT JOIN unit u ON u.name = g.unit
          LEFT JOIN gate p ON p.period = g.period
          LEFT JOIN asked a ON a.period = g.period AND a.metric_id = m.metric_id AND a.unit_id = u.unit_id
+         LEFT JOIN evaluated e ON e.period = g.period AND e.metric_id = m.metric_id
          LEFT JOIN staged s ON s.period = g.period AND s.metric_id = m.metric_id
          LEFT JOIN facts f ON $23::text <> 'create_and_update'
              AND f.period = g.period AND f.metric_id = m.metric_id AND f.unit_id = u.unit_id

@@ -1,7 +1,7 @@
 """Record facts: in batches, singly, as reasoned changes after a fence, and from confirmed findings."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -44,8 +44,11 @@ async def reading_scope(
     return actor.reach("facts.read"), evaluated
 
 
-async def writer_of(driver: asyncpg.Connection, actor: Actor, today: date) -> Writer:
-    """How far an actor's writing reaches. Raises SourceUnregistered for a machine that was never registered."""
+async def writer_of(driver: asyncpg.Connection, actor: Actor, today: date, periods: Iterable[str]) -> Writer:
+    """How far an actor's writing reaches in these periods.
+
+    Raises SourceUnregistered for a machine that was never registered.
+    """
     if actor.is_client and not await repository.is_registered(driver, actor.subject):
         raise SourceUnregistered(client=actor.subject)
     evaluates = actor.may("facts.write.evaluated")
@@ -56,8 +59,8 @@ async def writer_of(driver: asyncpg.Connection, actor: Actor, today: date) -> Wr
         client=actor.subject if actor.is_client else None,
         any_metric=_reach(actor, "facts.write.any"),
         self_reported=_reach(actor, "facts.write.self_reported"),
-        evaluated_metrics=(
-            await repository.metrics_evaluated_in(driver, actor.reach("facts.write.evaluated"), today)
+        evaluated=(
+            await repository.evaluated_in(driver, actor.reach("facts.write.evaluated"), today, sorted(set(periods)))
             if evaluates
             else ()
         ),
@@ -77,8 +80,8 @@ async def record_batch(
     An atomic batch with a bad row changes nothing, and its receipt says so. Raises TooManyRows, SourceUnregistered.
     """
     driver = await uow.driver()
-    writer = await writer_of(driver, actor, now.date())
     rows = rows_of(batch.rows, unreadable, batch.id_scheme, has_nul=has_nul)
+    writer = await writer_of(driver, actor, now.date(), rows.periods)
     intent = Intent(
         batch_id=uuid4(),
         received_at=now,
@@ -104,7 +107,7 @@ async def record_one(
     Raises NotFound for a unit outside the writer's reach, VersionRequired or Stale when somebody wrote it before.
     """
     driver = await uow.driver()
-    writer = await writer_of(driver, actor, now.date())
+    writer = await writer_of(driver, actor, now.date(), [row.period])
     unit = await unit_named(driver, row.unit, now.date())
     # Alone among the period's writers: nobody creates the fact between this look and the write.
     await repository.share_gates(driver, [row.period], alone=True)
@@ -126,7 +129,7 @@ async def record_one(
 
 def _in_reach(writer: Writer, unit: Mapping[str, Any] | None) -> bool:
     return unit is not None and (
-        bool(writer.evaluated_metrics)
+        bool(writer.evaluated)
         or writer.any_metric.covers(unit["unit_id"], unit["path"])
         or writer.self_reported.covers(unit["unit_id"], unit["path"])
     )
@@ -148,10 +151,10 @@ async def change_facts(
     """
     driver = await uow.driver()
     writer = replace(
-        await writer_of(driver, actor, now.date()),
+        await writer_of(driver, actor, now.date(), ()),
         any_metric=actor.reach("facts.amend"),
         self_reported=NOWHERE,
-        evaluated_metrics=(),
+        evaluated=(),
     )
     intent = Intent(
         batch_id=uuid4(),

@@ -4,7 +4,7 @@ All are rebuilt from events of indicator_svc; nothing here is written by a reque
 """
 
 from sqlalchemy import ARRAY, Boolean, Column, Date, Index, Integer, MetaData, Table, Text, Uuid
-from sqlalchemy.dialects.postgresql import JSONB, NUMRANGE
+from sqlalchemy.dialects.postgresql import DATEMULTIRANGE, JSONB, NUMRANGE
 
 
 def define(metadata: MetaData) -> None:
@@ -59,14 +59,14 @@ def define(metadata: MetaData) -> None:
     Table(
         "demands",
         metadata,
-        # One row for each metric that some card asks of a unit in a kind of period: "ask once".
+        # What some card asks of a unit in a kind of period, and whether the unit reports it itself: "ask once".
         Column("year", Integer, primary_key=True),
         Column("period_kind", Text, primary_key=True),
         Column("metric_id", Uuid, primary_key=True),
         Column("unit_id", Uuid, primary_key=True),
-        Column("self_reported", Boolean, nullable=False),
-        Column("asked_from", Date, nullable=False),
-        Column("asked_until", Date),
+        Column("self_reported", Boolean, primary_key=True),
+        # The days on which some card asks so; a period is asked for by what governs its last day.
+        Column("asked", DATEMULTIRANGE, nullable=False),
         Index("ix_demands_metric_id_unit_id", "metric_id", "unit_id"),
     )
     Table(

@@ -10,7 +10,7 @@ from shared.contracts.roles import Role
 from shared.contracts.scoring import PeriodClosed, PeriodConfirmed, PeriodFenced
 from shared.contracts.submission import FactsRecorded
 from shared.http import encode_cursor
-from tests.submission_svc.bureau import SET, Bureau, card, metric, row, unit
+from tests.submission_svc.bureau import SET, Bureau, card, codes, metric, row, unit
 
 URL = "/v1/facts/2015-01/M-SELF/420102"
 
@@ -125,6 +125,37 @@ async def test_a_card_changed_for_later_periods_leaves_earlier_ones_as_they_were
     await bureau.service.deliver(PeriodFenced(version=1, last_chunk=1, chunks=1, **at))
     late = await bureau.post([row("M-SELF", period="2015-02", value="6")], by=bureau.liaison)
     assert [e["code"] for e in late.json()["errors"]] == ["period_fenced"]
+
+
+async def test_what_a_unit_is_to_report_from_july_on_it_does_not_report_for_june(bureau: Bureau) -> None:
+    later = card("C-M-RATE", ["M-RATE"], fill_mode="self_reported", version=2, since=date(2015, 7, 1))
+    await bureau.service.deliver(later)
+    june, july = (row(period=period, value="5") for period in ("2015-06", "2015-07"))
+    refused = await bureau.post([june], by=bureau.liaison)
+    assert [e["code"] for e in refused.json()["errors"]] == ["filler_is_other"]
+    assert (await bureau.post([july], by=bureau.liaison)).json()["created"] == 1
+    assert (await bureau.post([june])).json()["created"] == 1
+    # And an intermezzo: a version for two months gives the months after it back to the one before.
+    between = card("C-M-COUNT", ["M-COUNT"], fill_mode="self_reported", version=2, since=date(2015, 4, 1),
+                   until=date(2015, 6, 1))  # fmt: skip
+    await bureau.service.deliver(between)
+    months = ("2015-03", "2015-04", "2015-05", "2015-06")
+    rows = [row("M-COUNT", period=period, value="5") for period in months]
+    answer = await bureau.post(rows, by=bureau.liaison)
+    assert codes(answer) == {"/rows/0": "filler_is_other", "/rows/3": "filler_is_other"}
+
+
+async def test_who_handed_an_indicator_over_writes_the_figures_of_its_own_time_only(bureau: Bureau) -> None:
+    later = card("C-M-MARKS", ["M-MARKS"], version=2, since=date(2015, 7, 1), department="D-LAW")
+    await bureau.service.deliver(later)
+    rows = [row("M-MARKS", period=period, value="5") for period in ("2015-06", "2015-07")]
+    before, after = await bureau.post(rows, by=bureau.department), await bureau.post(rows, by=bureau.successor)
+    assert (before.json()["created"], codes(before)) == (1, {"/rows/1": "outside_scope"})
+    assert (after.json()["created"], codes(after)) == (1, {"/rows/0": "outside_scope"})
+    url = "/v1/facts/2015-07/M-MARKS/420102"
+    single = await bureau.department.put(url, json={"value": "10"}, headers={"if-match": '"1"'})
+    assert single.status_code == 422, single.text
+    assert (await bureau.successor.put(url, json={"value": "10"}, headers={"if-match": '"1"'})).status_code == 200
 
 
 async def test_findings_become_facts_by_version_in_any_order(bureau: Bureau) -> None:
