@@ -16,6 +16,7 @@ from shared.contracts.registry import declaration_of
 from shared.contracts.submission import FactsRecorded, Provenance
 from shared.observability import current_traceparent
 
+_FEW_ROWS = 50
 _TYPE = declaration_of(FactsRecorded).name
 # Where the numbers, the period and the facts of a chunk go into the sealed example.
 _NUMBER, _PERIOD, _FACTS = '"chunk_no":0', ',"period":""', '"facts":[]'
@@ -77,14 +78,8 @@ async def record_checked(
     driver: asyncpg.Connection, writer: Writer, rows: Rows, intent: Intent, today: date
 ) -> Outcome:
     """Map, check and record a batch in one statement. The gates of its periods must be held."""
-    found = await driver.fetchrow(
-        statements.RECORD_CHECKED,
-        rows.metrics,
-        rows.units,
-        rows.periods,
-        rows.states,
-        rows.values,
-        rows.reasons,
+    columns = (rows.metrics, rows.units, rows.periods, rows.states, rows.values, rows.reasons)
+    parameters = (
         list(rows.faults.keys()),
         list(rows.faults.values()),
         list(rows.listed),
@@ -101,6 +96,14 @@ async def record_checked(
         intent.mode == "atomic",
         *_writing(writer.subject, writer.provenance, intent, facts_per_chunk(rows.values, rows.reasons)),
     )
+    if len(rows) <= _FEW_ROWS:
+        found = await driver.fetchrow(statements.RECORD_FEW, *parameters, *columns)
+    else:
+        await driver.execute(statements.MAKE_STAGING)
+        await driver.copy_records_to_table(
+            "staged_rows", records=zip(*columns, range(len(rows)), strict=True), columns=statements.STAGING_COLUMNS
+        )
+        found = await driver.fetchrow(statements.RECORD_STAGED, *parameters)
     faults = dict(zip(found["places"] or (), found["faults"] or (), strict=True))
     refused = len(rows) if faults and intent.mode == "atomic" else len(faults)
     return Outcome(

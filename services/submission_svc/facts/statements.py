@@ -47,28 +47,23 @@ CASE
 END
 """
 
-# $1-$6 columns, $7/$8 places and codes of faults found before, $9 places of lists, $10 periods, $11 by id,
-# $12 business date, $13 client or null, $14-$16 and $17-$19 reaches, $20 what is evaluated, $21 may exempt,
-# $22 lateness, $23 strategy, $24 atomic.
+# $1/$2 places and codes of faults found before, $3 places of lists, $4 periods, $5 by id, $6 business date, $7 client
+# or null, $8-$10 and $11-$13 reaches, $14 what is evaluated, $15 may exempt, $16 lateness, $17 strategy, $18 atomic.
 _CHECKED = f"""
-given AS (
-    SELECT metric, unit, period, state, value, reason, place::integer - 1 AS place
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
-         WITH ORDINALITY AS g(metric, unit, period, state, value, reason, place)
-), before AS (
-    SELECT place, fault FROM unnest($7::integer[], $8::text[]) AS b(place, fault)
+before AS (
+    SELECT place, fault FROM unnest($1::integer[], $2::text[]) AS b(place, fault)
 ), metric AS MATERIALIZED (
-    SELECT CASE WHEN $11::boolean THEN metric_id::text ELSE code END AS name, metric_id, form, span, choices,
-           $13::text IS NULL OR ($13::text = ANY (supplied_by) AND EXISTS (
-               SELECT FROM source_metrics r WHERE r.client_id = $13::text AND r.metric_id = k.metric_id)) AS supplied
+    SELECT CASE WHEN $5::boolean THEN metric_id::text ELSE code END AS name, metric_id, form, span, choices,
+           $7::text IS NULL OR ($7::text = ANY (supplied_by) AND EXISTS (
+               SELECT FROM source_metrics r WHERE r.client_id = $7::text AND r.metric_id = k.metric_id)) AS supplied
     FROM metrics k
 ), unit AS MATERIALIZED (
-    SELECT CASE WHEN $11::boolean THEN unit_id::text ELSE code END AS name, unit_id,
-           {reach_condition("unit_id", "path", 14)} AS within, {reach_condition("unit_id", "path", 17)} AS own
+    SELECT CASE WHEN $5::boolean THEN unit_id::text ELSE code END AS name, unit_id,
+           {reach_condition("unit_id", "path", 8)} AS within, {reach_condition("unit_id", "path", 11)} AS own
     FROM directory_unit_spans
-    WHERE effective_from <= $12::date AND (effective_to IS NULL OR effective_to > $12::date)
+    WHERE effective_from <= $6::date AND (effective_to IS NULL OR effective_to > $6::date)
 ), gate AS MATERIALIZED (
-    SELECT period, kind, year, last_day FROM period_gates WHERE period = ANY ($10::text[])
+    SELECT period, kind, year, last_day FROM period_gates WHERE period = ANY ($4::text[])
 ), asked AS MATERIALIZED (
     SELECT gate.period, d.metric_id, d.unit_id, bool_or(d.self_reported) AS self_reported
     FROM gate JOIN demands d ON d.year = gate.year AND d.period_kind = gate.kind
@@ -76,12 +71,12 @@ given AS (
     GROUP BY 1, 2, 3
 ), evaluated AS MATERIALIZED (
     SELECT split_part(e.pair, ' ', 1) AS period, split_part(e.pair, ' ', 2)::uuid AS metric_id
-    FROM unnest($20::text[]) AS e(pair)
+    FROM unnest($14::text[]) AS e(pair)
 ), staged AS MATERIALIZED (
     SELECT p.period, c.metric_id, max(p.stage) AS stage
     FROM period_states p
          JOIN (SELECT DISTINCT set_id, unnest(metric_ids) AS metric_id FROM cards) c ON c.set_id = p.set_id
-    WHERE p.period = ANY ($10::text[])
+    WHERE p.period = ANY ($4::text[])
     GROUP BY 1, 2
 ), checked AS MATERIALIZED (
     SELECT g.place, g.period, m.metric_id, u.unit_id, coalesce(g.state, 'present') AS state, g.reason,
@@ -98,22 +93,22 @@ given AS (
                CASE WHEN EXISTS (SELECT FROM demands o WHERE o.metric_id = m.metric_id AND o.unit_id = u.unit_id
                                  AND o.period_kind <> p.kind) THEN 'period_kind_wrong' ELSE 'unit_not_evaluated' END
            WHEN NOT (u.within OR e.metric_id IS NOT NULL OR a.self_reported) THEN 'filler_is_other'
-           WHEN $22::integer = 0 AND s.stage IS NOT NULL THEN
+           WHEN $16::integer = 0 AND s.stage IS NOT NULL THEN
                CASE s.stage WHEN 1 THEN 'period_fenced' WHEN 2 THEN 'period_confirmed' ELSE 'period_closed' END
-           WHEN $22::integer > 0 AND s.stage IS NULL THEN 'period_open'
-           WHEN $22::integer < 2 AND s.stage > 2 THEN 'period_closed'
-           WHEN $23::text = 'create' AND f.version IS NOT NULL THEN 'fact_exists'
-           WHEN $23::text = 'update' AND f.version IS NULL THEN 'fact_unknown'
+           WHEN $16::integer > 0 AND s.stage IS NULL THEN 'period_open'
+           WHEN $16::integer < 2 AND s.stage > 2 THEN 'period_closed'
+           WHEN $17::text = 'create' AND f.version IS NOT NULL THEN 'fact_exists'
+           WHEN $17::text = 'update' AND f.version IS NULL THEN 'fact_unknown'
            WHEN g.state IS NOT NULL AND g.state <> 'present' THEN
                CASE WHEN g.state NOT IN ('missing', 'exempt', 'not_scorable') THEN 'state_unknown'
-                    WHEN g.state = 'exempt' AND NOT $21::boolean THEN 'state_not_yours'
+                    WHEN g.state = 'exempt' AND NOT $15::boolean THEN 'state_not_yours'
                     WHEN coalesce(g.reason, '') !~ '[^[:space:]]' THEN 'reason_missing'
                     WHEN g.value IS NOT NULL THEN {_VALUE_FAULT} END
            WHEN g.value IS NULL THEN 'value_missing'
-           WHEN (m.form = 'records') <> (g.place = ANY ($9::integer[])) THEN 'value_malformed'
+           WHEN (m.form = 'records') <> (g.place = ANY ($3::integer[])) THEN 'value_malformed'
            ELSE {_VALUE_FAULT}
            END AS fault
-    FROM given g
+    FROM %(given)s g
          LEFT JOIN before b ON b.place = g.place
          LEFT JOIN metric m ON m.name = g.metric
          LEFT JOIN unit u ON u.name = g.unit
@@ -121,24 +116,25 @@ given AS (
          LEFT JOIN asked a ON a.period = g.period AND a.metric_id = m.metric_id AND a.unit_id = u.unit_id
          LEFT JOIN evaluated e ON e.period = g.period AND e.metric_id = m.metric_id
          LEFT JOIN staged s ON s.period = g.period AND s.metric_id = m.metric_id
-         LEFT JOIN facts f ON $23::text <> 'create_and_update'
+         LEFT JOIN facts f ON $17::text <> 'create_and_update'
              AND f.period = g.period AND f.metric_id = m.metric_id AND f.unit_id = u.unit_id
 ), bad AS (
     SELECT place, fault FROM checked WHERE fault IS NOT NULL
 ), good AS (
     SELECT period, metric_id, unit_id, state, value, reason FROM checked
-    WHERE fault IS NULL AND NOT ($24::boolean AND EXISTS (SELECT FROM bad))
+    WHERE fault IS NULL AND NOT ($18::boolean AND EXISTS (SELECT FROM bad))
 )
 """
 
-# Sorted by key, so that two batches over the same facts wait for each other instead of locking each other out.
+# Sorted by key, so that two batches over the same facts wait for each other instead of locking each other out; the
+# period last, because most batches have one only and comparing it first would cost every comparison.
 _WRITE = """
 written AS (
     INSERT INTO facts AS f (period, metric_id, unit_id, version, state, value, reason, provenance, author,
                             received_at, batch_id)
     SELECT period, metric_id, unit_id, 1, state, value, reason, %(provenance)s::text, %(author)s::text,
            %(received)s::timestamptz, %(batch)s::uuid
-    FROM good ORDER BY period, metric_id, unit_id
+    FROM good ORDER BY metric_id, unit_id, period
     ON CONFLICT (period, metric_id, unit_id) DO UPDATE SET version = f.version + 1, state = excluded.state,
         value = excluded.value, reason = excluded.reason, provenance = excluded.provenance, author = excluded.author,
         received_at = excluded.received_at, batch_id = excluded.batch_id
@@ -183,10 +179,28 @@ def _numbered(first: int) -> str:
     return _WRITE % {name: f"${first + place}" for place, name in enumerate(_WRITE_PARAMETERS)}
 
 
-RECORD_CHECKED = f"""WITH {_CHECKED}, {_numbered(25)},
+# Rows of a batch come by COPY, a third of what arrays cost; one of this connection's own, empty at every commit.
+STAGING_COLUMNS = ("metric", "unit", "period", "state", "value", "reason", "place")
+MAKE_STAGING = """
+CREATE TEMPORARY TABLE IF NOT EXISTS staged_rows
+    (metric text, unit text, period text, state text, value text, reason text, place integer) ON COMMIT DELETE ROWS
+"""
+# For a few rows the arrays are cheaper than the two more round trips of a COPY.
+_FEW = """(SELECT metric, unit, period, state, value, reason, place::integer - 1 AS place
+          FROM unnest($30::text[], $31::text[], $32::text[], $33::text[], $34::text[], $35::text[])
+               WITH ORDINALITY AS r(metric, unit, period, state, value, reason, place))"""
+
+
+def _recording(given: str) -> str:
+    checked = _CHECKED.replace("%(given)s", given)
+    return f"""WITH {checked}, {_numbered(19)},
        (SELECT array_agg(place ORDER BY place) FROM bad) AS places,
        (SELECT array_agg(fault ORDER BY place) FROM bad) AS faults
 FROM chunk"""
+
+
+RECORD_STAGED = _recording("staged_rows")
+RECORD_FEW = _recording(_FEW)
 
 RECORD_TRUSTED = f"""WITH good AS (
     SELECT period, metric_id, unit_id, state, value::jsonb AS value, reason
