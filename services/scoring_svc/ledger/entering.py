@@ -175,8 +175,9 @@ async def _deduct(
 def _deduction(row: CellRow, identity: UUID, version: int, occasion: Occasion) -> Deduction:
     card, cell = row.group.card, row.scored
     note = occasion.note or (cell.note or "" if cell.state != "scored" else "")
-    # A loss that goes again before the confirmation goes because its facts changed; whoever was told wants to know.
-    taken_back = occasion.timing == "immediate" and cell.loss == NOTHING
+    # A loss that goes again before the confirmation goes because its facts changed, unless the occasion knows better;
+    # whoever was told wants to know.
+    taken_back = occasion.timing == "immediate" and occasion.reason == "scored" and cell.loss == NOTHING
     return Deduction(
         deduction_id=identity,
         version=version,

@@ -28,6 +28,7 @@ from services.scoring_svc.ledger.entering import (
 from services.scoring_svc.ledger.evaluation import Group, Surroundings, as_confirmed, prepare, reads_peers, score_all
 from services.scoring_svc.ledger.period_repository import PeriodRow
 from services.scoring_svc.ledger.repository import CellRow
+from services.scoring_svc.ledger.withdrawing import withdraw_dropped
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period, parse_period
 from shared.contracts.submission import Amendment, FactsRecorded
@@ -69,7 +70,8 @@ async def apply_facts(uow: UnitOfWork, event: FactsRecorded, at: datetime) -> No
 async def apply_card(uow: UnitOfWork, card: IndicatorPublished, at: datetime) -> None:
     """Keep a version of a card and score the open periods for which its facts are already here.
 
-    What an older version gave to a unit or from a metric that this one no longer has is dropped, whichever came first.
+    What an older version gave to a unit or from a metric that this one no longer has is dropped, whichever came first;
+    a loss that already stands in the ledger is lifted.
     """
     driver = await uow.driver()
     metrics = metrics_of(card)
@@ -84,6 +86,7 @@ async def apply_card(uow: UnitOfWork, card: IndicatorPublished, at: datetime) ->
         governs = governing(versions, period)
         if governs is not None and governs.version == card.version:
             await rescore(uow, period, [card], None, Cause(at))
+            await withdraw_dropped(uow, period, card, at)
             await repository.drop_outdated(driver, key, card)
 
 

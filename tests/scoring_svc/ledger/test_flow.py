@@ -236,6 +236,36 @@ async def test_an_immediate_indicator_is_deducted_at_once_and_not_again(city: Ci
     assert (score["version"], score["standing"]) == (2, "confirmed")
 
 
+async def test_a_unit_that_a_newer_card_drops_has_its_immediate_deduction_lifted(city: City) -> None:
+    counts = {"420102": "1", "420103": "2", "420104": "0"}
+    await city.tell(facts(1, *(fact("M-COND", unit, value) for unit, value in counts.items())))
+    fewer = [unit for unit in FINDING.evaluated_unit_ids if unit != unit_of("420102")]
+    narrowed = msgspec.structs.replace(FINDING, version=2, evaluated_unit_ids=fewer)
+    again = msgspec.structs.replace(narrowed, version=3)
+    await city.tell(narrowed, again, published(CONDUCT, [again], 2))
+    told = [one for event in await city.service.events(IndicatorDeducted) for one in event.deductions]
+    assert [
+        (one.version, one.loss, one.reason, one.note, one.score) for one in told if one.unit_id == unit_of("420102")
+    ] == [(1, "1", "scored", "", "1.00"), (2, "0", "correction", "指标第2版不再考核该单位", "2")]
+    assert [one.loss for one in told if one.unit_id == unit_of("420103")][-1] == "2"
+    cell = (await city.scores(code=CONDUCT))["CON-01", "420102"]
+    assert (cell["state"], cell["score"], cell["loss"]) == ("not_scorable", None, "0")
+    entries = "SELECT sum(points::numeric) FROM entries WHERE unit_id = $1"
+    assert await city.service.database.reads.fetchval(entries, unit_of("420102")) == 0
+    proof = await city.office.get(f"/v1/proofs/{cell['indicator_id']}/{cell['unit_id']}/2015-01", params={"version": 2})
+    assert proof.status_code == 200, proof.text
+    await city.fence(1, 1, code=CONDUCT)
+    assert (await city.step("confirm", code=CONDUCT, body={})).status_code == 200
+    (digest,) = await city.service.events(DeductionsDigested)
+    assert digest.count == 1
+    # The unit comes back in a later version of the card: so does its loss, in the next month as in this one never.
+    await city.tell(facts(2, fact("M-COND", "420102", "1"), period="2015-02"))
+    back = msgspec.structs.replace(FINDING, version=4)
+    await city.tell(back)
+    told = [one for event in await city.service.events(IndicatorDeducted) for one in event.deductions]
+    assert [(one.period, one.loss) for one in told if one.unit_id == unit_of("420102")][2:] == [("2015-02", "1")]
+
+
 async def test_an_immediate_deduction_that_is_lifted_says_why(city: City) -> None:
     await city.tell(facts(1, fact("M-COND", "420103", "1"), fact("M-COND", "420104", "1")))
     await city.tell(facts(2, fact("M-COND", "420103", "0", 2)))
