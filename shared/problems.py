@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from shared.db import is_database_down
 from shared.errors import Detail, InProgress, Malformed, NotFound, Refused, Unavailable
@@ -77,6 +78,7 @@ def install_errors(app: FastAPI) -> None:
         Refused,
         RequestValidationError,
         HTTPException,
+        ClientDisconnect,
         SQLAlchemyError,
         asyncpg.PostgresError,
         OSError,
@@ -89,7 +91,7 @@ def install_errors(app: FastAPI) -> None:
 def _as_refusal(error: Exception) -> Refused:
     if isinstance(error, Refused):
         return error
-    if isinstance(error, (RequestValidationError, HTTPException)):
+    if isinstance(error, (RequestValidationError, HTTPException, ClientDisconnect)):
         return _as_unreadable(error)
     cause = getattr(error.orig, "__cause__", None) if isinstance(error, DBAPIError) else error
     if isinstance(cause, (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)):
@@ -103,7 +105,9 @@ def _as_refusal(error: Exception) -> Refused:
     return InternalFault()
 
 
-def _as_unreadable(error: RequestValidationError | HTTPException) -> Refused:
+def _as_unreadable(error: RequestValidationError | HTTPException | ClientDisconnect) -> Refused:
+    if isinstance(error, ClientDisconnect):
+        return Malformed()  # nobody reads this answer: the sender left in the middle of its own body
     if isinstance(error, RequestValidationError):
         found = error.errors()[:100]
         return Malformed(details=[Detail(_pointer(it["loc"]), str(it["type"]), str(it["msg"])) for it in found])

@@ -1,9 +1,9 @@
 """Requests that no honest client sends: each is refused for what it is, and none is a fault of the service."""
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from datetime import timedelta, timezone
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import uuid4
 
 import msgspec
@@ -122,3 +122,29 @@ def test_a_route_says_its_limit_in_one_way() -> None:
 
     with pytest.raises(TypeError, match="takes_up_to"):
         router.add_api_route("/big", big, max_body_size=5)
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/v1/things"), ("PUT", "/v1/notes/a")])
+async def test_a_sender_that_leaves_in_the_middle_is_no_fault_of_the_service(
+    plain: RunningService, method: str, path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    token = plain.issuer.token(client="setup")
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/json", "idempotency-key": str(uuid4())}
+    sent: list[MutableMapping[str, Any]] = []
+    said = iter([{"type": "http.request", "body": b"{", "more_body": True}])
+
+    async def receive() -> dict[str, Any]:
+        return next(said, {"type": "http.disconnect"})
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
+        "path": path, "raw_path": path.encode(), "root_path": "", "query_string": b"", "server": ("x", 80),
+        "client": ("127.0.0.1", 1), "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }  # fmt: skip
+    capsys.readouterr()
+    await plain.app(scope, receive, send)
+    assert sent[0]["status"] == 422
+    assert "internal fault" not in capsys.readouterr().out
