@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from services.scoring_svc.bonus.domain import bonus_id
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.repository import IndicatorSet
 from services.scoring_svc.ledger import period_repository as periods
@@ -106,10 +107,14 @@ async def _send_rankings_and_bonus(uow: UnitOfWork, reader: str, types: frozense
             uow.record(published_event(row["set_id"], RankingOut.model_validate_json(row["body"])), to=reader)
     if "points.regained.v1" in types:
         rows = await driver.fetch(
-            "SELECT entry_id, problem_id, deduction_id, unit_id, period, points FROM bonus_entries ORDER BY entry_id"
+            "SELECT problem_id, deduction_id, unit_id, period, sum(points) AS points, max(version) AS version "
+            "FROM bonus_entries GROUP BY 1, 2, 3, 4 ORDER BY problem_id"
         )
         for row in rows:
-            uow.record(PointsRegained(**{**row, "points": plain(row["points"])}), to=reader)
+            uow.record(
+                PointsRegained(entry_id=bonus_id(row["problem_id"]), **{**row, "points": plain(row["points"])}),
+                to=reader,
+            )
 
 
 def _fenced(state: PeriodRow) -> PeriodFenced:

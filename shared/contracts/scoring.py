@@ -138,7 +138,11 @@ class RankingPublished(Event, frozen=True, kw_only=True):
 
 @event("points.regained.v1", producer="scoring_svc", readers=("audit_svc",))
 class PointsRegained(Event, frozen=True, kw_only=True):
-    """Points won back: a bonus entry linked to the problem; the deduction itself stays in the ledger."""
+    """Points won back on a problem as they now stand; the deduction itself stays in the ledger.
+
+    Applied by `problem_id` and `version`. `entry_id` is the first bonus entry of the problem. Points follow the loss:
+    when it is lifted or shrinks below them the excess is taken back, and `points` says what is left, also "0".
+    """
 
     entry_id: UUID
     problem_id: UUID
@@ -146,3 +150,4 @@ class PointsRegained(Event, frozen=True, kw_only=True):
     unit_id: UUID
     period: str
     points: str
+    version: int = 1

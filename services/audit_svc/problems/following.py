@@ -72,6 +72,7 @@ class Problem:
     makeup_points: Decimal | None
     entry_id: UUID | None
     regained: Decimal | None
+    regained_version: int
     opened_on: date
     updated_at: datetime
     version: int
@@ -243,6 +244,7 @@ def _followed(known: Problem | None, stated: Stated, moment: Moment) -> Problem:
             makeup_points=None,
             entry_id=None,
             regained=None,
+            regained_version=0,
             opened_on=moment.today,
             updated_at=moment.now,
             version=0,

@@ -1,6 +1,7 @@
 """Writes and locks of the problems room, and the loading of whole pairs; reading for HTTP is in reading.py."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from hashlib import blake2b
@@ -142,7 +143,16 @@ async def is_known(driver: asyncpg.Connection, problem_id: UUID) -> bool:
     return await driver.fetchval("SELECT 1 FROM problems WHERE problem_id = $1", problem_id) is not None
 
 
-async def park_points(driver: asyncpg.Connection, problem_id: UUID, entry_id: UUID, points: Decimal) -> bool:
+@dataclass(frozen=True)
+class Parked:
+    """Points regained as of a version of theirs."""
+
+    version: int
+    entry_id: UUID
+    points: Decimal
+
+
+async def park_points(driver: asyncpg.Connection, problem_id: UUID, parked: Parked) -> bool:
     """Keep points regained for a problem that is not known yet; False if it is known by now.
 
     Holding the policy table waits for every deduction that is just being followed, so that neither misses the other.
@@ -151,20 +161,24 @@ async def park_points(driver: asyncpg.Connection, problem_id: UUID, entry_id: UU
     if await is_known(driver, problem_id):
         return False
     await driver.execute(
-        "INSERT INTO parked_points (problem_id, entry_id, points) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        "INSERT INTO parked_points (problem_id, version, entry_id, points) VALUES ($1, $2, $3, $4) "
+        "ON CONFLICT DO NOTHING",
         problem_id,
-        entry_id,
-        points,
+        parked.version,
+        parked.entry_id,
+        parked.points,
     )
     return True
 
 
-async def parked_points(driver: asyncpg.Connection, problem_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, Decimal]]:
-    """Points regained that came before their problems: entry and points by problem."""
+async def parked_points(driver: asyncpg.Connection, problem_ids: Sequence[UUID]) -> dict[UUID, Parked]:
+    """Points regained that came before their problems, by problem: the newest word."""
     rows = await driver.fetch(
-        "SELECT problem_id, entry_id, points FROM parked_points WHERE problem_id = ANY($1::uuid[])", problem_ids
+        "SELECT DISTINCT ON (problem_id) problem_id, version, entry_id, points FROM parked_points "
+        "WHERE problem_id = ANY($1::uuid[]) ORDER BY problem_id, version DESC",
+        problem_ids,
     )
-    return {row["problem_id"]: (row["entry_id"], row["points"]) for row in rows}
+    return {row["problem_id"]: Parked(row["version"], row["entry_id"], row["points"]) for row in rows}
 
 
 async def case_with_problems(driver: asyncpg.Connection, case_id: UUID) -> tuple[Case, list[Problem], list[str]]:

@@ -151,8 +151,10 @@ async def _store(uow: UnitOfWork, outcomes: Sequence[Outcome], before: dict[UUID
         await close_finished_case(uow, case_id, moment)
 
 
-def _with_points(problem: Problem, early: tuple[UUID, Decimal] | None) -> Problem:
-    return problem if early is None else replace(problem, entry_id=early[0], regained=early[1])
+def _with_points(problem: Problem, early: repository.Parked | None) -> Problem:
+    if early is None:
+        return problem
+    return replace(problem, entry_id=early.entry_id, regained=early.points, regained_version=early.version)
 
 
 def _what(known: Problem | None, problem: Problem) -> str:

@@ -192,20 +192,21 @@ async def follow_scores(uow: UnitOfWork, event: ScoresConfirmed, clock: Clock) -
 
 
 async def take_points_regained(uow: UnitOfWork, event: PointsRegained, clock: Clock) -> None:
-    """The bonus entry that meets the make-up target: kept once, and the verified problem is struck off.
+    """The bonus entry that meets the make-up target: kept by version, and the verified problem is struck off.
 
-    When the copies are rebuilt it may come before its problem; then it is parked and taken up with it.
+    A later version says what is left of the points after the loss shrank. When the copies are rebuilt they may come
+    before their problem; then they are parked and taken up with it.
     """
     driver = await uow.driver()
     if not await problems.is_known(driver, event.problem_id) and await problems.park_points(
-        driver, event.problem_id, event.entry_id, Decimal(event.points)
+        driver, event.problem_id, problems.Parked(event.version, event.entry_id, Decimal(event.points))
     ):
         return
     problem = await problems.hold_problem(driver, event.problem_id)
-    if problem.entry_id is not None:
+    if problem.regained_version >= event.version:
         return
     moment = moment_of(clock)
-    regained = replace(problem, entry_id=event.entry_id, regained=Decimal(event.points))
+    regained = replace(problem, entry_id=event.entry_id, regained=Decimal(event.points), regained_version=event.version)
     uow.trail(
         "regain_points", "problem", problem.problem_id, after={"entry_id": event.entry_id, "points": event.points}
     )

@@ -1,6 +1,9 @@
-"""Bonus entries of the ledger: points won back, one entry per problem."""
+"""Bonus entries of the ledger: points won back on a problem, and those that take them back or give them again.
 
-from sqlalchemy import Column, DateTime, Numeric, Table, Text, Uuid
+Only ever added to: what stands won back is the sum.
+"""
+
+from sqlalchemy import Column, DateTime, Integer, Numeric, Table, Text, UniqueConstraint, Uuid
 
 from services.scoring_svc.metadata import metadata
 
@@ -8,7 +11,8 @@ bonus_entries = Table(
     "bonus_entries",
     metadata,
     Column("entry_id", Uuid, primary_key=True),
-    Column("problem_id", Uuid, nullable=False, unique=True),
+    Column("problem_id", Uuid, nullable=False),
+    Column("version", Integer, nullable=False),
     Column("deduction_id", Uuid, nullable=False, index=True),
     Column("set_id", Uuid, nullable=False),
     Column("period", Text, nullable=False),
@@ -18,5 +22,6 @@ bonus_entries = Table(
     Column("points", Numeric, nullable=False),
     Column("who", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("problem_id", "version"),
     info={"grants": "SELECT, INSERT"},
 )

@@ -1,13 +1,14 @@
-"""Points won back: one bonus entry per problem, linked to it; the deduction itself stays in the ledger."""
+"""Points won back: entered once per problem, linked to it, following its loss; the deduction stays in the ledger."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
 from services.scoring_svc.bonus import repository
-from services.scoring_svc.bonus.domain import DeductionUnknown, PointsNotPositive, bonus_id, granted
+from services.scoring_svc.bonus.domain import DeductionUnknown, PointsNotPositive, adjusted, bonus_id, granted
 from services.scoring_svc.ledger.domain import identity_of, plain
 from shared.contracts.audit import MakeupVerified
-from shared.contracts.scoring import PointsRegained
+from shared.contracts.scoring import Deduction, PointsRegained
 from shared.db import UnitOfWork
 
 
@@ -46,3 +47,38 @@ async def award_makeup(uow: UnitOfWork, event: MakeupVerified, at: datetime) -> 
     )
     after = {"deduction": event.deduction_id, "points": plain(points), "verified_in": event.verified_in}
     uow.trail("award", "bonus_entry", entry_id, after=after)
+
+
+async def follow_losses(uow: UnitOfWork, deductions: Iterable[Deduction], *, who: str, at: datetime) -> None:
+    """Take points back that exceed what is still lost, and give them again when the loss returns; tell of both.
+
+    The deductions are new versions that the caller has just stored, and so holds: a cure that is granted at the same
+    moment waits for them and sees the new loss.
+    """
+    by_id = {deduction.deduction_id: deduction for deduction in deductions if deduction.version > 1}
+    if not by_id:
+        return
+    driver = await uow.driver()
+    for deduction_id, regained in (await repository.regained_on(driver, by_id)).items():
+        deduction = by_id[deduction_id]
+        for one, stands in adjusted(regained, Decimal(deduction.loss)):
+            await repository.add_adjustment(driver, one, stands - one.standing, who=who, at=at)
+            uow.record(
+                PointsRegained(
+                    entry_id=bonus_id(one.problem_id),
+                    problem_id=one.problem_id,
+                    deduction_id=deduction_id,
+                    unit_id=deduction.unit_id,
+                    period=deduction.period,
+                    points=plain(stands),
+                    version=one.version + 1,
+                ),
+                subject=str(one.problem_id),
+            )
+            uow.trail(
+                "adjust",
+                "bonus_entry",
+                bonus_id(one.problem_id, one.version + 1),
+                before={"points": plain(one.standing)},
+                after={"points": plain(stands), "deduction": deduction_id, "version": deduction.version},
+            )

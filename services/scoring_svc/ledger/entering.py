@@ -14,6 +14,7 @@ from uuid import UUID
 
 import msgspec
 
+from services.scoring_svc.bonus.use_cases import follow_losses
 from services.scoring_svc.ledger import period_repository as periods
 from services.scoring_svc.ledger import repository
 from services.scoring_svc.ledger.domain import (
@@ -169,6 +170,7 @@ async def _deduct(
             deductions.append(_deduction(row, identity, version + 1, occasion))
     if deductions:
         await repository.keep_deductions(driver, set_id, deductions, who=occasion.who, at=occasion.at)
+        await follow_losses(uow, deductions, who=occasion.who, at=occasion.at)
     return deductions
 
 

@@ -1,5 +1,7 @@
 from uuid import UUID, uuid4
 
+import msgspec
+
 from services.audit_svc.problems.domain import problem_id_of
 from shared.contracts.audit import MakeupVerified
 from shared.contracts.scoring import PointsRegained
@@ -235,6 +237,29 @@ async def test_points_that_come_before_their_problem_are_taken_up_with_it(stage:
     await stage.service.deliver(scores("2015-03", ("I1", "A", "0")))
     assert (await stage.problem("A", "2015-02"))["state"] == "struck_off"
     assert await stage.service.events(MakeupVerified) == []
+
+
+async def test_points_that_were_taken_back_are_known_by_version_in_any_order(stage: Stage) -> None:
+    await stage.cured(await opened(stage))
+    await stage.service.deliver(scores("2015-03", ("I1", "A", "0")))
+    first = regained((await stage.service.events(MakeupVerified))[0])
+    less = msgspec.structs.replace(first, points="1", version=2)
+    nothing = msgspec.structs.replace(first, points="0", version=3)
+    for event, points in ((less, "1"), (first, "1"), (nothing, "0"), (less, "0")):
+        await stage.service.deliver(event, times=2)
+        problem = await stage.problem("A", "2015-02")
+        assert (problem["state"], problem["regained"]) == ("struck_off", points)
+    assert UUID(problem["entry_id"]) == first.entry_id
+    assert [one["what"] for one in problem["timeline"]].count("struck_off") == 1
+    lost = deduction("B", "2015-02", "9")
+    early = PointsRegained(
+        entry_id=uuid4(), problem_id=problem_id_of(lost.deduction_id), deduction_id=lost.deduction_id,
+        unit_id=lost.unit_id, period="2015-02", points="0.5", version=2,
+    )  # fmt: skip
+    await stage.service.deliver(early)
+    await stage.service.deliver(msgspec.structs.replace(early, points="4.5", version=1))
+    await stage.service.deliver(deducted(lost))
+    assert (await stage.problem("B", "2015-02"))["regained"] == "0.5"
 
 
 async def test_points_regained_twice_change_nothing(stage: Stage) -> None:
