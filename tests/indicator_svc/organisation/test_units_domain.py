@@ -1,5 +1,6 @@
 """Timelines of units: dated changes, paths, and what is refused. Pure; no database."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -20,10 +21,12 @@ from services.indicator_svc.organisation.domain.units import (
     change_unit,
     demand_outside_subtree,
     new_unit,
+    place_together,
     place_unit,
     same_unit,
 )
 from shared.contracts.identity import unit_id
+from shared.errors import Refused
 
 START = date(2015, 1, 1)
 THEN = datetime(2015, 1, 1, tzinfo=UTC)
@@ -99,6 +102,40 @@ def test_units_in_a_circle_are_refused() -> None:
     alone = unit("A", "A")
     with pytest.raises(UnitCycle):
         place_unit(alone, {alone.unit_id: alone}.get, lambda _: False)
+
+
+def test_units_that_come_together_are_placed_after_their_parents() -> None:
+    known = placed(unit("R"))
+    rows = [
+        unit("C", "B"),
+        unit("B", "A"),
+        unit("A", "R"),
+        unit("X", "Y"),
+        unit("Y", "X"),
+        unit("Z", "X"),
+        unit("N", "?"),
+    ]
+    rows = [*rows, unit("M", "N"), unit("E", "A", since=date(2014, 1, 1))]
+    found = place_together({one.unit_id: one for one in rows}, known)
+    said = {one.code: found[one.unit_id] for one in rows}
+    paths = {code: one.spans[0].path for code, one in said.items() if isinstance(one, Timeline)}
+    assert paths == {"A": "R/A/", "B": "R/A/B/", "C": "R/A/B/C/"}
+    kinds = {code: type(one) for code, one in said.items() if isinstance(one, Refused)}
+    assert kinds == {
+        "X": UnitCycle, "Y": UnitCycle, "Z": UnitCycle, "N": ParentUnknown, "M": ParentUnknown, "E": ParentUnknown,
+    }  # fmt: skip
+
+
+def test_a_batch_of_endless_chains_costs_little() -> None:
+    # Each row used to climb up to 64 rows: 20,000 of them stopped the service for nine seconds.
+    rows = [unit(f"B{number}", f"B{(number + 1) % 5_000}") for number in range(5_000)]
+    chain = [unit(f"C{number}", f"C{number + 1}" if number < 4_999 else None) for number in range(5_000)]
+    begun = time.process_time()
+    circle = place_together({one.unit_id: one for one in rows}, {})
+    line = place_together({one.unit_id: one for one in chain}, {})
+    assert time.process_time() - begun < 1.5
+    assert all(isinstance(one, UnitCycle) for one in circle.values())
+    assert sum(isinstance(one, Timeline) for one in line.values()) == 64
 
 
 def test_a_move_into_the_own_subtree_is_refused_on_the_days_of_the_move_only() -> None:

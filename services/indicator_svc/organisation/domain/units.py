@@ -145,6 +145,44 @@ def place_unit(timeline: Timeline, known: KnownTimelines, settled: Callable[[UUI
     return replace(timeline, spans=merged(spans))
 
 
+def place_together(fresh: Mapping[UUID, Timeline], known: Mapping[UUID, Timeline]) -> dict[UUID, Timeline | Refused]:
+    """New units that come together, each placed once, after its parent; or why it cannot stand where it says.
+
+    Below a refused unit the same refusal holds. A chain deeper than any bureau is refused as a circle is.
+    """
+    settled: dict[UUID, Timeline | Refused] = {}
+
+    def parent_of(one: UUID) -> UUID | None:
+        return fresh[one].spans[0].parent_id
+
+    def placed(one: UUID) -> Timeline | None:
+        found = known.get(one) or settled.get(one)
+        return found if isinstance(found, Timeline) else None
+
+    for start in fresh:
+        chain: dict[UUID, None] = {}
+        above: UUID | None = start
+        while above is not None and above in fresh and above not in settled and above not in chain:
+            chain[above] = None
+            above = parent_of(above)
+        if above in chain:
+            settled.update(dict.fromkeys(chain, UnitCycle()))
+            continue
+        for one in reversed(chain):
+            parent = parent_of(one)
+            refused = settled.get(parent) if parent else None
+            settled[one] = refused if isinstance(refused, Refused) else _placed_or_refused(fresh[one], placed)
+    return settled
+
+
+def _placed_or_refused(timeline: Timeline, placed: KnownTimelines) -> Timeline | Refused:
+    try:
+        done = place_unit(timeline, placed, lambda _: True)
+    except Refused as refusal:
+        return refusal
+    return UnitCycle() if any(span.path.count("/") > _DEEPEST for span in done.spans) else done
+
+
 def _places(
     code: str, span: Span, known: KnownTimelines, settled: Callable[[UUID], bool], below: set[UUID]
 ) -> list[Place]:

@@ -47,20 +47,20 @@ async def create_units(uow: UnitOfWork, given_rows: Sequence[UnitRow], reach: Re
     wanted = set(given) | {one.spans[0].parent_id for _, one in given.values() if one.spans[0].parent_id}
     known = await repository.timelines(driver, wanted)
     fresh = {key: timeline for key, (_, timeline) in given.items() if key not in known}
+    placed = domain.place_together(fresh, known)
     created: list[Timeline] = []
     for key, (index, timeline) in given.items():
         if key in known:
             if not domain.same_unit(known[key], timeline):
                 refusals.add(index, UnitCodeTaken(unit=timeline.code), "code")
             continue
-        try:
-            placed = domain.place_unit(timeline, lambda one: known.get(one) or fresh.get(one), known.__contains__)
-            reach.demand(key, placed.spans[0].path)
-            created.append(placed)
-        except OutsideScope as refusal:
-            refusals.add(index, refusal)
-        except Refused as refusal:
-            refusals.add(index, refusal, "parent_code")
+        place = placed[key]
+        if isinstance(place, Refused):
+            refusals.add(index, place, "parent_code")
+        elif not reach.covers(key, place.spans[0].path):
+            refusals.add(index, OutsideScope())
+        else:
+            created.append(place)
     refusals.demand_none()
     await repository.record_units(uow, created, at)
     for timeline in created:
