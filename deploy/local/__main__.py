@@ -42,6 +42,8 @@ def run(arguments: list[str]) -> int:
     except CannotRun as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     except OSError as error:
         sentence = sentence_of(error)
         if sentence is None:

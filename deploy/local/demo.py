@@ -13,10 +13,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
+from deploy.local.leftovers import end_leftovers
 from deploy.local.lodging import remove_lodging
 from deploy.local.places import Addresses, Home, kept_home, throw_away_home
 from deploy.local.sentences import CannotRun
-from deploy.local.supervisor import Supervisor, end_leftovers
+from deploy.local.supervisor import Supervisor
 from deploy.local.system import System, describe
 
 Story = Callable[[Addresses, bool], Awaitable[int]]
@@ -46,7 +47,8 @@ def run_once(*, story: Story) -> int:
 
 
 def remove(directory: Path) -> None:
-    """Remove a directory of data, with what had to live outside of it."""
+    """Remove a directory of data, with what had to live outside of it and what a killed launcher left running."""
+    end_leftovers(Home(directory), _tell)
     remove_lodging(directory / "postgres")
     shutil.rmtree(directory, ignore_errors=True)
 
@@ -58,10 +60,10 @@ async def run(home: Home, *, story: Story | None, once: bool, layout: Layout = d
     start or dies; everything is stopped then too.
     """
     begun = time.monotonic()
+    stop = _stop_signals()
     await asyncio.to_thread(end_leftovers, home, _tell)  # before ports are chosen: they hold the wished ones
     system = layout(home, _tell)
-    supervisor = Supervisor(system.parts, home, _tell)
-    stop = _stop_signals()
+    supervisor = Supervisor(system.parts, _tell)
     try:
         if not await _unless_stopped(supervisor.start(), stop):
             return 130
@@ -158,10 +160,16 @@ def _remove_forgotten(directory: Path) -> None:
 
 
 def stop_running(home: Home, seconds: float = 60.0) -> bool:
-    """Ask the launcher that holds a directory to stop everything and wait for it; whether there was one."""
+    """Ask the launcher that holds a directory to stop everything and wait for it; whether anything ran.
+
+    What a killed launcher left running is ended here.
+    """
     launcher = home.launcher()
     if launcher is None:
-        return False
+        if not home.state.is_dir():
+            return False
+        with home.alone():
+            return end_leftovers(home, _tell)
     with suppress(ProcessLookupError):
         os.kill(launcher, signal.SIGTERM)
     end = time.monotonic() + seconds

@@ -17,8 +17,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
+from deploy.local.leftovers import end_recorded
 from deploy.local.ports import free_port
-from deploy.local.processes import Child, spawn
+from deploy.local.processes import Child, spawn, to_its_end
 from deploy.local.secret_store import SecretStore, write_private
 from deploy.local.sentences import CannotRun
 
@@ -63,7 +64,8 @@ class Nats:
 
         `users` are names with the subjects each may publish to beside JetStream's own (None: all). A user
         `operator` with every right is always there and is who `url` speaks for.
-        Raises CannotRun with the server's last words when it does not come up.
+        Raises CannotRun with the server's last words when it does not come up; a start that is cancelled leaves
+        nothing running, and one that a killed launcher left running on this store is ended first.
         """
         await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
         server = cls(
@@ -74,6 +76,7 @@ class Nats:
             users=users,
             log=log or directory / "nats.log",
         )
+        await to_its_end(asyncio.to_thread(end_recorded, "nats", server.log))
         await server.start_again()
         return server
 
@@ -101,15 +104,12 @@ class Nats:
     async def start_again(self) -> None:
         """Start the stopped or killed server on the same port and store; returns when it is healthy."""
         await asyncio.to_thread(self._write_configuration)
-        self._child = child = self._spawn()
-        end = time.monotonic() + _START_SECONDS
-        while child.returncode is None and time.monotonic() < end:
-            if await self._healthy():
-                return
-            await asyncio.sleep(0.02)
-        words = child.last_lines()
-        await child.end([(signal.SIGTERM, 2.0)])
-        raise CannotRun(f"NATS does not start; it last said:\n{words}")
+        self._child = self._spawn()
+        try:
+            await self._become_healthy(self._child)
+        except BaseException:
+            await to_its_end(self.stop())
+            raise
 
     async def stop(self) -> None:
         """Stop in order."""
@@ -172,6 +172,14 @@ class Nats:
         # What every JetStream client needs (API, acknowledgements, answers), then its own subjects.
         allowed = json.dumps(["$JS.API.>", "$JS.ACK.>", "_INBOX.>", *subjects])
         return f"    {{ {account}, permissions: {{ publish: {{ allow: {allowed} }} }} }}"
+
+    async def _become_healthy(self, child: Child) -> None:
+        end = time.monotonic() + _START_SECONDS
+        while child.returncode is None and time.monotonic() < end:
+            if await self._healthy():
+                return
+            await asyncio.sleep(0.02)
+        raise CannotRun(f"NATS does not start; it last said:\n{child.last_lines()}")
 
     async def _healthy(self) -> bool:
         try:

@@ -20,7 +20,7 @@ import httpx
 from deploy.local.nats import Nats
 from deploy.local.places import ROOT, Home
 from deploy.local.postgres import Postgres, ServiceDsns
-from deploy.local.processes import Child, spawn
+from deploy.local.processes import Child, spawn, to_its_end
 from deploy.local.sentences import CannotRun, in_one_line
 from shared.messaging import topology
 from shared.messaging.link import Link
@@ -193,8 +193,10 @@ class Migrations:
             environment={**inherited_environment(), "LIANDONG_OWNER_DATABASE_URL": self.owner_dsn()},
             cwd=ROOT,
         )
-        if not await child.wait(_MIGRATION_SECONDS):
-            await child.kill_all()
+        try:
+            await child.wait(_MIGRATION_SECONDS)
+        finally:
+            await to_its_end(child.end([(signal.SIGTERM, 2.0)]))
         if child.returncode != 0:
             raise CannotRun(f"The database of {name} cannot be migrated:\n{child.last_lines()}")
         self.home.remember(f"migrated-{name}", {"digest": digest})

@@ -7,7 +7,6 @@ What belongs here: one cluster - start, stop, kill, its services' databases and 
 import asyncio
 import os
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Mapping
@@ -19,8 +18,9 @@ from urllib.parse import quote
 
 import asyncpg
 
+from deploy.local.leftovers import POSTGRES_ENDS, end_dwellers
 from deploy.local.lodging import Lodging, find_lodging
-from deploy.local.processes import Child, spawn, started_at
+from deploy.local.processes import Child, spawn, to_its_end
 from deploy.local.secret_store import SecretStore, write_private
 from deploy.local.sentences import CannotRun, in_one_line
 
@@ -75,13 +75,14 @@ class Postgres:
 
         `settings` are server settings and win over the defaults here; with `listen_addresses=127.0.0.1` and a
         `port` it also listens on TCP. Passwords are kept in `secrets` (default: `directory/secrets.json`).
-        Raises CannotRun with the server's last words when it does not come up.
+        Raises CannotRun with the server's last words when it does not come up; a start that is cancelled leaves
+        nothing running.
         """
         lodging = find_lodging(directory)
         store = secrets or SecretStore(directory / "secrets.json")
         postgres = cls(lodging, store, log or directory / "postgres.log", {**_SETTINGS, **settings})
-        await asyncio.to_thread(postgres._make_cluster)
-        await asyncio.to_thread(postgres._end_leftover)
+        await to_its_end(asyncio.to_thread(end_dwellers, lodging.data, lodging.sockets))
+        await to_its_end(asyncio.to_thread(postgres._make_cluster))
         await postgres.start_again()
         return postgres
 
@@ -143,6 +144,13 @@ class Postgres:
 
     async def start_again(self) -> None:
         """Start the stopped or killed server on the same data and socket; returns when it answers."""
+        try:
+            await self._start()
+        except BaseException:
+            await to_its_end(self.stop())
+            raise
+
+    async def _start(self) -> None:
         end = time.monotonic() + _START_SECONDS
         while True:
             child = self._spawn()
@@ -153,7 +161,6 @@ class Postgres:
                 await asyncio.sleep(0.03)
             words = child.last_lines()
             if child.returncode is None:
-                await child.end([(signal.SIGQUIT, 5.0)])
                 raise CannotRun(f"PostgreSQL does not answer after {_START_SECONDS:.0f} s; it last said:\n{words}")
             # Backends of a killed server need a moment to notice; their shared memory keeps a new one out.
             if "still in use" not in words.rsplit("starting PostgreSQL", 1)[-1] or time.monotonic() >= end:
@@ -163,7 +170,7 @@ class Postgres:
     async def stop(self) -> None:
         """Stop in order: transactions in flight are rolled back, everything else is on disk."""
         if self._child is not None:
-            await self._child.end([(signal.SIGINT, 15.0), (signal.SIGQUIT, 5.0)])
+            await self._child.end(POSTGRES_ENDS)
 
     async def kill(self) -> None:
         """Kill the server and all its backends at once, as a power cut would; the next start recovers."""
@@ -259,29 +266,7 @@ class Postgres:
             raise CannotRun(f"PostgreSQL's data cannot be made in {data}: {in_one_line(made.stderr, data)}.")
         finished.touch()
 
-    def _end_leftover(self) -> None:
-        """Stop a server that an earlier, killed launcher left running on these data."""
-        lock = self.lodging.data / "postmaster.pid"
-        lines = lock.read_text("utf-8", "replace").splitlines() if lock.exists() else []
-        pid = int(lines[0]) if lines and lines[0].strip().isdigit() else 0
-        if pid <= 1 or len(lines) < 2 or lines[1] != str(self.lodging.data) or not _is_postgres(pid):  # noqa: PLR2004 - line 2 of postmaster.pid is its data directory
-            return
-        os.kill(pid, signal.SIGINT)
-        end = time.monotonic() + 15
-        while started_at(pid) is not None and time.monotonic() < end:
-            time.sleep(0.05)
-
 
 def _environment() -> dict[str, str]:
     # No PG* variable of the caller may reach the server, and messages stay in English for the log.
     return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
-
-
-def _is_postgres(pid: int) -> bool:
-    command = Path(f"/proc/{pid}/cmdline")
-    if not command.parent.parent.joinpath("self").exists():
-        return started_at(pid) is not None
-    try:
-        return b"postgres" in command.read_bytes()
-    except OSError:
-        return False

@@ -1,20 +1,29 @@
 """Child processes of the embedded default: start one with its log, signal it, wait for it, read its end.
 
-What belongs here: one process. What does not: the order of several (supervisor.py), what runs (system.py).
+What belongs here: one process. What does not: the order of several (supervisor.py), what runs (system.py), what a
+killed launcher left running (leftovers.py).
 Deliberately free of the event loop's own subprocess support, so that a process may be started in one loop
 (a test session's) and stopped in another.
 """
 
 import asyncio
+import json
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import psutil  # type: ignore[import-untyped]  # the wheel carries no types
+
+from deploy.local.secret_store import write_private
+
+Answer = TypeVar("Answer")
+Polite = Sequence[tuple[signal.Signals, float]]
+"""Signals to ask with, one after the other, each with the seconds it is given before the next."""
 
 _LONGEST_LOG = 32 * 1024 * 1024  # bytes; a longer one is put aside at the next start, in place of the one before
 
@@ -69,10 +78,10 @@ class Child:
                 psutil.Process(pid).kill()
         await self.wait(10)
         end = time.monotonic() + 10
-        while any(_still_running(pid) for pid in family[1:]) and time.monotonic() < end:  # noqa: ASYNC110 - another process sets no event
+        while any(still_running(pid) for pid in family[1:]) and time.monotonic() < end:  # noqa: ASYNC110 - another process sets no event
             await asyncio.sleep(0.005)
 
-    async def end(self, polite: Sequence[tuple[signal.Signals, float]]) -> None:
+    async def end(self, polite: Polite) -> None:
         """Ask with one signal after the other, each with the seconds it is given, then kill what is left."""
         for number, seconds in polite:
             self.send(number)
@@ -96,7 +105,8 @@ def spawn(
 ) -> Child:
     """Start a process whose standard output and errors are added to `log`.
 
-    It gets a session of its own: Ctrl-C reaches only the launcher, which stops the rest in order.
+    It gets a session of its own: Ctrl-C reaches only the launcher, which stops the rest in order. Beside the log
+    it is written down who runs, so that a launcher that is killed at any moment leaves nothing unknown.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > _LONGEST_LOG:
@@ -115,7 +125,29 @@ def spawn(
             group=run_as.gid if run_as else None,
             extra_groups=[] if run_as else None,
         )
+    write_private(record_beside(log), json.dumps([process.pid, birth_of(process.pid)]))
     return Child(name, process, log, log_begins)
+
+
+def record_beside(log: Path) -> Path:
+    """The file that says which process writes to a log."""
+    return log.with_suffix(".pid")
+
+
+async def to_its_end(work: Awaitable[Answer]) -> Answer:
+    """Do this work whole even when it is cancelled meanwhile, once or more; the cancellation is raised afterwards."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as asked:
+            cancelled = asked
+    if cancelled is None:
+        return task.result()
+    if not task.cancelled():
+        task.exception()  # looked at: a fault of the work gives way to the cancellation
+    raise cancelled
 
 
 def last_lines(log: Path, count: int, *, begin: int = 0) -> str:
@@ -137,28 +169,47 @@ def descendants(pid: int) -> list[int]:
         return []
 
 
-def started_at(pid: int) -> float | None:
-    """When a process started (tells it from a later one with the same id), or None when it is gone."""
-    try:
-        return psutil.Process(pid).create_time() if _still_running(pid) else None
-    except psutil.NoSuchProcess:
+def birth_of(pid: int) -> str | None:
+    """What tells a running process from a later one with the same id, or None when it is gone.
+
+    Where the kernel tells it, its start in ticks since that boot: the time of day of a start moves with the clock.
+    """
+    if not still_running(pid):
         return None
+    try:
+        ticks = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[19]
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text('ascii').strip()} {ticks}"
+    except OSError:
+        with suppress(psutil.NoSuchProcess):
+            return str(psutil.Process(pid).create_time())
+    return None
 
 
-def end_by_id(pid: int, seconds: float = 10.0) -> None:
-    """Ask a process that is no child of ours to end, and kill it with its children after so many seconds."""
-    family = [pid, *descendants(pid)]
+def end_by_id(pid: int, polite: Polite = ((signal.SIGTERM, 10.0),)) -> bool:
+    """End a process that is no child of ours: ask, then kill it and what it started. Whether all of them are gone."""
+    family: list[psutil.Process] = []  # psutil signals none whose id was given to another since
     with suppress(psutil.NoSuchProcess):
-        psutil.Process(pid).terminate()
-    end = time.monotonic() + seconds
-    while _still_running(pid) and time.monotonic() < end:
-        time.sleep(0.05)
+        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        for number, seconds in ((signal.SIGCONT, 0.0), *polite):
+            family[0].send_signal(number)
+            _wait_for_end(family[:1], seconds)
     for member in family:
         with suppress(psutil.NoSuchProcess):
-            psutil.Process(member).kill()
+            member.kill()
+    return _wait_for_end(family, 10.0)
 
 
-def _still_running(pid: int) -> bool:
+def _wait_for_end(family: Sequence[psutil.Process], seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while any(still_running(member.pid) for member in family):
+        if time.monotonic() >= end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def still_running(pid: int) -> bool:
+    """Whether there is such a process; a dead one that nobody has waited for yet does not run."""
     try:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

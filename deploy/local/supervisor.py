@@ -9,8 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from deploy.local.places import Home
-from deploy.local.processes import Child, end_by_id, started_at
+from deploy.local.processes import Child
 from deploy.local.sentences import CannotRun
 
 _WATCH_SECONDS = 0.2
@@ -37,9 +36,8 @@ class Part(Protocol):
 class Supervisor:
     """Runs parts; `tell` gets one line for each that became ready."""
 
-    def __init__(self, parts: Sequence[Part], home: Home, tell: Callable[[str], None]) -> None:
+    def __init__(self, parts: Sequence[Part], tell: Callable[[str], None]) -> None:
         self._parts = parts
-        self._home = home
         self._tell = tell
         self._running: dict[str, Child] = {}
         self._touched: list[Part] = []
@@ -74,7 +72,6 @@ class Supervisor:
         self._running.clear()
         while self._touched:
             await self._touched.pop().stop()
-        self._home.remember("processes", {})
 
     async def _start(self, part: Part, ready: dict[str, asyncio.Event]) -> None:
         for name in part.waits_for:
@@ -83,21 +80,8 @@ class Supervisor:
         self._touched.append(part)
         child = await part.start()
         self._running[part.name] = child
-        self._remember()
         ready[part.name].set()
         self._tell(f"{part.name} ready after {time.monotonic() - begun:.1f} s")
-
-    def _remember(self) -> None:
-        started = {name: [child.pid, started_at(child.pid)] for name, child in self._running.items()}
-        self._home.remember("processes", started)
-
-
-def end_leftovers(home: Home, tell: Callable[[str], None]) -> None:
-    """End the processes that a killed launcher left running; one whose id was given to another since is spared."""
-    for name, entry in home.recall("processes").items():
-        if isinstance(entry, list) and entry[1] is not None and started_at(int(entry[0])) == entry[1]:
-            tell(f"{name} was left running by a launcher that was killed: ending it")
-            end_by_id(int(entry[0]))
 
 
 def _how(returncode: int) -> str:

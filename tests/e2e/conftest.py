@@ -61,7 +61,7 @@ async def bureau(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bure
     home.make()
     said: list[str] = []
     system = describe(home, said.append)
-    supervisor = Supervisor(system.parts, home, said.append)
+    supervisor = Supervisor(system.parts, said.append)
     await supervisor.start()
     try:
         async with http_client() as http:

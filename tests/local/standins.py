@@ -11,6 +11,8 @@ from starlette.routing import Route
 
 
 async def ready(_: Request) -> Response:
+    if "LIANDONG_NEVER_READY" in os.environ:
+        return JSONResponse({}, status_code=503)
     return JSONResponse({"database": os.environ.get("LIANDONG_DATABASE_URL", "")})
 
 

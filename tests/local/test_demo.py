@@ -1,17 +1,22 @@
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import asyncpg
 import httpx
+import psutil  # type: ignore[import-untyped]  # the wheel carries no types
 import pytest
 
 from deploy.local import demo
+from deploy.local.leftovers import end_leftovers
 from deploy.local.parts import HttpPart, NatsPart, PostgresPart
-from deploy.local.places import Addresses, Home
+from deploy.local.places import ROOT, Addresses, Home
 from deploy.local.ports import choose_ports
+from deploy.local.processes import spawn, still_running
 from deploy.local.sentences import CannotRun
 from deploy.local.system import System
 
@@ -35,6 +40,37 @@ def small_system(home: Home, tell: Callable[[str], None]) -> System:
         addresses=Addresses(url, url, url, url, url, ports["nats"], home.state),
         environment_of=lambda _: {"LIANDONG_DATABASE_URL": postgres.dsn_of("audit").app},
     )
+
+
+def slow_system(home: Home, tell: Callable[[str], None]) -> System:
+    """The small system, of which one part is never ready: a stop always comes in the middle of the start."""
+    system = small_system(home, tell)
+    service = system.parts[0]
+    assert isinstance(service, HttpPart)
+    service.environment = lambda: {"LIANDONG_NEVER_READY": "1"}
+    return system
+
+
+def running_from(home: Home) -> dict[psutil.Process, str]:
+    """What runs with this directory in its command line or as its working directory, with the program's name."""
+    found = {}
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if str(home.directory) in " ".join((process.cwd(), *process.cmdline())):
+                found[process] = process.name()
+    return found
+
+
+_LAUNCHER = """
+import asyncio, sys
+from pathlib import Path
+from deploy.local import demo
+from deploy.local.places import Home
+from tests.local.test_demo import small_system
+home = Home(Path(sys.argv[1]))
+with home.alone():
+    asyncio.run(demo.run(home, story=None, once=False, layout=small_system))
+"""
 
 
 class Teller:
@@ -69,9 +105,10 @@ async def test_a_second_start_reuses_the_data_and_does_not_tell_the_story_again(
     story = Teller()
     assert await demo.run(home, story=story, once=False, layout=small_system) == 0
     kept = home.secrets.all()
+    (home.state / "addresses.json").unlink()  # written when all parts are ready
     begun = time.monotonic()
     running = asyncio.create_task(demo.run(home, story=story, once=False, layout=small_system))
-    while not (home.recall("processes").get("standin")):
+    while not home.recall("addresses"):
         await asyncio.sleep(0.05)
         assert not running.done()
     assert time.monotonic() - begun < 8
@@ -100,4 +137,35 @@ async def test_a_death_during_the_story_ends_everything_with_its_last_words(home
 
     with pytest.raises(CannotRun, match=r"standin died[^\0]*the last words of a stand-in"):
         await asyncio.wait_for(demo.run(home, story=deadly, once=True, layout=small_system), 25)
-    assert home.recall("processes") == {}
+    assert not end_leftovers(home, print)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.6, 0.9])
+async def test_a_stop_in_the_middle_of_a_start_leaves_nothing_running(home: Home, seconds: float) -> None:
+    asyncio.get_running_loop().call_later(seconds, os.kill, os.getpid(), signal.SIGINT)
+    assert await demo.run(home, story=None, once=False, layout=slow_system) == 130
+    assert running_from(home) == {}
+
+
+async def test_leftovers_of_a_killed_launcher_are_ended_before_the_next_start(home: Home) -> None:
+    log = home.directory / "launcher.log"
+    command = [sys.executable, "-c", _LAUNCHER, str(home.directory)]
+    for _ in range(2):
+        launcher = spawn("launcher", command, log=log, environment=dict(os.environ), cwd=ROOT)
+        while "all parts ready" not in launcher.last_lines(50):
+            await asyncio.sleep(0.02)
+            assert launcher.returncode is None, launcher.last_lines()
+        kept = running_from(home)
+        launcher.send(signal.SIGKILL)
+        assert await launcher.wait(5)
+        assert {"postgres", "nats-server"} <= set(kept.values())
+    assert await demo.run(home, story=Teller(), once=True, layout=small_system) == 0
+    assert running_from(home) == {}
+    assert not any(still_running(process.pid) for process in kept)
+
+
+async def test_make_stop_ends_leftovers_too(home: Home) -> None:
+    orphan = spawn("audit_svc", ["sleep", "60"], log=home.logs / "audit_svc.log", environment=dict(os.environ))
+    assert await asyncio.to_thread(demo.stop_running, home)
+    assert orphan.returncode == -signal.SIGTERM
+    assert not await asyncio.to_thread(demo.stop_running, home)

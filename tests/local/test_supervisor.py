@@ -9,9 +9,9 @@ import pytest
 from deploy.local.parts import HttpPart
 from deploy.local.places import Home
 from deploy.local.ports import free_port
-from deploy.local.processes import Child, spawn, started_at
+from deploy.local.processes import Child, spawn
 from deploy.local.sentences import CannotRun
-from deploy.local.supervisor import Supervisor, end_leftovers
+from deploy.local.supervisor import Supervisor
 
 
 @dataclass
@@ -64,7 +64,7 @@ async def test_parts_start_after_what_they_wait_for_and_stop_in_reverse(home: Ho
         Sleeper("right", home, events, ("ground",)),
         Sleeper("ground", home, events),
     ]
-    supervisor = Supervisor(parts, home, nothing)
+    supervisor = Supervisor(parts, nothing)
     await supervisor.start()
     await supervisor.stop()
     started, stopped = events[:4], events[4:]
@@ -76,7 +76,7 @@ async def test_parts_start_after_what_they_wait_for_and_stop_in_reverse(home: Ho
 
 async def test_a_process_that_dies_is_reported_with_its_last_lines(home: Home) -> None:
     steady, dying = http_part(home, "steady_svc"), http_part(home, "dying_svc", ("steady_svc",))
-    supervisor = Supervisor([steady, dying], home, nothing)
+    supervisor = Supervisor([steady, dying], nothing)
     await supervisor.start()
     try:
         async with httpx.AsyncClient(trust_env=False) as http:
@@ -92,7 +92,7 @@ async def test_a_process_that_dies_is_reported_with_its_last_lines(home: Home) -
 
 async def test_a_living_system_is_not_reported(home: Home) -> None:
     """The control of the test above: nobody dies, so nothing is said."""
-    supervisor = Supervisor([http_part(home, "steady_svc")], home, nothing)
+    supervisor = Supervisor([http_part(home, "steady_svc")], nothing)
     await supervisor.start()
     try:
         with pytest.raises(TimeoutError):
@@ -107,7 +107,7 @@ async def test_when_one_part_does_not_start_the_others_are_stopped(home: Home) -
     bad = Sleeper("bad", home, events, ("good",), ("sh", "-c", "echo no luck; exit 7"))
     never = Sleeper("never", home, events, ("bad",))
     with pytest.raises(CannotRun, match="bad does not start: no luck"):
-        await Supervisor([good, bad, never], home, nothing).start()
+        await Supervisor([good, bad, never], nothing).start()
     assert "+never" not in events
     assert good.child is not None
     assert good.child.returncode is not None
@@ -117,25 +117,7 @@ async def test_a_service_that_cannot_be_imported_gives_its_log_and_no_wait(home:
     part = http_part(home, "broken_svc")
     part.application = "tests.local.no_such_module:app"
     with pytest.raises(CannotRun, match="no_such_module"):
-        await asyncio.wait_for(Supervisor([part], home, nothing).start(), 20)
-
-
-async def test_processes_of_a_killed_launcher_are_ended_at_the_next_start(home: Home) -> None:
-    orphan = spawn("sleep", ["sleep", "60"], log=home.logs / "x.log", environment=dict(os.environ))
-    stranger = spawn("sleep", ["sleep", "60"], log=home.logs / "y.log", environment=dict(os.environ))
-    home.remember(
-        "processes",
-        {
-            "orphan": [orphan.pid, started_at(orphan.pid)],
-            "stranger": [stranger.pid, 12345.0],  # the id was given to another process since: it must live
-        },
-    )
-    told: list[str] = []
-    end_leftovers(home, told.append)
-    assert told == ["orphan was left running by a launcher that was killed: ending it"]
-    assert orphan.returncode is not None
-    assert stranger.returncode is None
-    await stranger.kill_all()
+        await asyncio.wait_for(Supervisor([part], nothing).start(), 20)
 
 
 async def test_last_words_are_of_this_start_only(home: Home) -> None:
