@@ -83,7 +83,8 @@ def main() -> int:
     """Print the tour of the event named on the command line."""
     name = sys.argv[1] if len(sys.argv) == 2 else ""  # noqa: PLR2004
     if name not in declarations():
-        sys.stderr.write("give an event type, for example: make trace e=indicator.deducted.v1\n")
+        said = f"{name} is unknown: no contract declares such an event." if name else "Which event?"
+        sys.stderr.write(f"{said} Give one of these, for example: make trace e=indicator.deducted.v1\n")
         sys.stderr.write("\n".join(sorted(declarations())) + "\n")
         return 1
     for stop in tour(name):

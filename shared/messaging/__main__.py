@@ -69,8 +69,12 @@ async def _with_broker(work: Callable[[Link], Awaitable[int]]) -> int:
 
 async def _list_dead(arguments: argparse.Namespace) -> int:
     async def work(connection: asyncpg.Connection) -> int:
-        for row in await dead_letters.listed(connection, replayed_too=arguments.all):
+        rows = await dead_letters.listed(connection, replayed_too=arguments.all)
+        for row in rows:
             _say(row)
+        if not rows:
+            # Not an answer's line: a script that reads the list gets an empty one.
+            sys.stderr.write("no dead letters\n")
         return 0
 
     return await _with_database(work)

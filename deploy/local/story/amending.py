@@ -11,6 +11,7 @@ from typing import Any
 from deploy.local.story import expectation
 from deploy.local.story.confirming import claim_followed, deductions_of
 from deploy.local.story.expectation import Sent
+from deploy.local.story.screen import counted
 from deploy.local.story.setting_up import district_set
 from deploy.local.story.world import World, until
 from shared.clock import SHANGHAI
@@ -73,7 +74,7 @@ async def _amend(world: World, amendment: Mapping[str, Any], sent: Sent) -> None
     total = sum((Decimal(each["points"]) for each in cell["entries"]), Decimal(0))
     reversing = [each for each in cell["entries"] if each["reverses"] is not None]
     world.claims.claim(
-        f"the ledger keeps both: {len(reversing)} entries reversed, new ones entered, sum {total}",
+        f"the ledger keeps both: {counted(len(reversing), 'entry', 'entries')} reversed, new ones entered, sum {total}",
         bool(reversing) and total == Decimal(card.points) - loss,
         cell["entries"],
     )

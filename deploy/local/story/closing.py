@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from deploy.local.story.confirming import Confirmed, claim_ranking, deductions_of, show_ranking
+from deploy.local.story.screen import counted
 from deploy.local.story.setting_up import district_set
 from deploy.local.story.world import World
 from deploy.local.wuhan2015.loader import IndicatorSet
@@ -71,14 +72,21 @@ async def check_gaps(world: World, confirmed: Sequence[Confirmed]) -> None:
         found = await world.office.get("audit", "/v1/reconciliation", set=each.set_code, period=each.period)
         expected = len(now.lossy)
         whole &= bool(found["in_step"]) and found["problems"] == expected
-        rows.append((each.set_code, each.period, f"{found['problems']}/{expected}", len(found["gaps"])))
+        rows.append((each.set_code, each.period, followed(found["problems"], now), len(found["gaps"])))
     world.screen.table("Every deduction has its problem", ("set", "period", ">problems/deductions", ">gaps"), rows)
     total = sum(len(each.lossy) for each in confirmed)
     world.claims.claim(
-        f"gap check over {len(confirmed)} periods: every deduction has its problem, none is missing, none too many",
+        f"gap check over {counted(len(confirmed), 'period')}: every deduction has its problem, "
+        "none is missing, none too many",
         whole and total > 0,
         rows,
     )
+
+
+def followed(problems: int, now: Confirmed) -> str:
+    """Problems against deductions that still cost points; those lifted by a correction since are named beside them."""
+    lifted = len(now.deductions) - len(now.lossy)
+    return f"{problems}/{len(now.lossy)}" + (f" ({lifted} lifted)" if lifted else "")
 
 
 async def verify_trails(world: World) -> None:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from deploy.local.story.expectation import Sent, cards_of
+from deploy.local.story.screen import counted
 from deploy.local.story.world import Caller, World, at_once
 from deploy.local.wuhan2015.generate_facts import FactRow, due_date, facts
 from deploy.local.wuhan2015.loader import Pack
@@ -60,7 +61,7 @@ async def collect(world: World, periods: Sequence[str], sent: Sent) -> None:
     taken = len(keys & set(sent.values))
     for wave in waves:
         world.until_day(wave.moment)
-        with world.screen.working(f"{wave.moment:%Y-%m-%d}: {len(wave.rows)} facts arrive"):
+        with world.screen.working(f"{wave.moment:%Y-%m-%d}: {counted(len(wave.rows), 'fact')} arriving"):
             rows = [row for row in wave.rows if (row.metric, row.unit, row.period) not in sent.values]
             taken += await send(world, rows, sent)
     rows = [row for wave in waves for row in wave.rows]
@@ -68,8 +69,8 @@ async def collect(world: World, periods: Sequence[str], sent: Sent) -> None:
     machines = {system.client_id for system in world.pack.source_systems} & senders
     late = sum(len(wave.rows) for wave in waves if wave.late)
     world.claims.equal(
-        f"{' and '.join(periods)}: {len(rows):,} facts recorded, from {len(machines)} systems and "
-        f"{len(senders - machines)} liaisons; {late} of them late",
+        f"{' and '.join(periods)}: {counted(len(rows), 'fact')} recorded, from "
+        f"{counted(len(machines), 'system')} and {counted(len(senders - machines), 'liaison')}; {late} of them late",
         taken,
         len(rows),
     )

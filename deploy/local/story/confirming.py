@@ -12,6 +12,7 @@ from typing import Any
 
 from deploy.local.story import expectation
 from deploy.local.story.expectation import Cell, Sent
+from deploy.local.story.screen import counted
 from deploy.local.story.world import Refusal, StoryStuck, World, refusal_of, until
 
 _NOT_APPLIED = "chunks_not_applied"
@@ -47,7 +48,7 @@ async def confirm(world: World, set_code: str, period: str, sent: Sent) -> Confi
     with world.screen.working(f"confirming {period}"):
         state = await _confirm(world, set_code, period, exclusions)
     expected = expectation.cells_of(world.pack, set_code, period)
-    world.claims.equal(f"{set_code} {period}: {expected:,} cells are confirmed", state["cells"], expected)
+    world.claims.equal(f"{set_code} {period}: {counted(expected, 'cell')} confirmed", state["cells"], expected)
     confirmed = await deductions_of(world, set_code, period)
     await _claim_recount(world, confirmed, sent, exclusions)
     await claim_followed(world, confirmed)
@@ -184,7 +185,7 @@ async def _held_up(world: World, set_code: str, period: str, exclusions: Sequenc
     refusal = await _settled_refusal(world, set_code, period)
     listed = [] if refusal is None else refusal.document.get("holdups", [])
     world.claims.equal(
-        f"{period}: confirmation is held up by the {len(exclusions)} cell(s) without a fact, and says which",
+        f"{period}: confirmation is held up by the {counted(len(exclusions), 'cell')} without a fact, and says which",
         (refusal.code if refusal else None, sorted((one.get("indicator"), one.get("unit")) for one in listed)),
         (_HELD_UP, sorted((one["indicator"], one["unit"]) for one in exclusions)),
     )
@@ -232,14 +233,15 @@ async def _claim_recount(
 ) -> None:
     """Hold the deductions against the recount, and their identities against the ones that the cells must have."""
     taken_out = [(one["indicator"], one["unit"]) for one in exclusions]
-    counted = expectation.recount(world.pack, confirmed.set_code, confirmed.period, sent, taken_out)
-    found = {cell: loss for cell, loss in confirmed.lossy.items() if cell in counted.losses}
-    points = sum(counted.lossy.values(), Decimal(0))
+    own = expectation.recount(world.pack, confirmed.set_code, confirmed.period, sent, taken_out)
+    found = {cell: loss for cell, loss in confirmed.lossy.items() if cell in own.losses}
+    points = sum(own.lossy.values(), Decimal(0))
     world.claims.equal(
-        f"{len(confirmed.lossy)} deductions; {len(counted.losses):,} cells ({counted.cards} simple rules) recounted "
-        f"here: {len(counted.lossy)} of them lost {points} points, as scoring_svc says",
+        f"{counted(len(confirmed.lossy), 'deduction')}; {counted(len(own.losses), 'cell')} "
+        f"({counted(own.cards, 'simple rule')}) recounted here: {len(own.lossy)} of them lost {points} points, "
+        "as scoring_svc says",
         found,
-        counted.lossy,
+        own.lossy,
     )
     cards = {card.code: card for card in world.pack.sets[confirmed.set_code].indicators}
     wrong = [

@@ -12,6 +12,7 @@ from typing import Any
 
 from deploy.local.story import expectation
 from deploy.local.story.confirming import Confirmed
+from deploy.local.story.screen import counted
 from deploy.local.story.tracing import claim_one_trace, tell_events
 from deploy.local.story.world import World, until
 from shared.clock import SHANGHAI
@@ -62,7 +63,7 @@ class RedDeduction:
             fact["value"] == plan["value"] and fact["version"] in versions.values() and receipt["landed"],
             (fact["value"], fact["version"], versions),
         )
-        world.screen.quote(f"receipt {receipt['receipt_id']}, {receipt['rows']} rows by {receipt['author']}")
+        world.screen.quote(f"receipt {receipt['receipt_id']}, {counted(receipt['rows'], 'row')} by {receipt['author']}")
         await self._prove()
 
     async def _prove(self) -> None:
@@ -211,7 +212,7 @@ class RedDeduction:
         await leader.post("audit", f"{path}/report", {"text": plan["commitment"]})
         await self._read()
         world.claims.equal(
-            f"{len(cure['actions'])} actions done (the signed commitment among them), the cure is reported",
+            f"{counted(len(cure['actions']), 'action')} done (the signed commitment among them), the cure is reported",
             (self.problem["state"], len(cure["actions"])),
             ("reported", len(plan["actions"]) + 1),
         )

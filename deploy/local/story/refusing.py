@@ -13,6 +13,7 @@ from typing import Any
 
 from deploy.local.story.collecting import caller_of, is_late, post_batch
 from deploy.local.story.expectation import Sent
+from deploy.local.story.screen import counted
 from deploy.local.story.world import Caller, Refusal, World
 from deploy.local.wuhan2015.generate_facts import FactRow, facts
 from deploy.local.wuhan2015.loader import SourceSystem
@@ -104,7 +105,8 @@ async def _planned(world: World, period: str, sent: Sent) -> list[Refused]:
             pointer = f"/rows/{place}"
             found.append(Refused(part["why"], (part["code"], pointer), (errors.get(pointer, "taken"), pointer)))
         world.claims.equal(
-            f"{sender}: {len(parts)} bad rows named, the {len(good)} good rows of the same batch landed",
+            f"{sender}: {counted(len(parts), 'bad row')} named, "
+            f"the {counted(len(good), 'good row')} of the same batch landed",
             (receipt["rejected"], receipt["created"], receipt["rows"]),
             (len(parts), len(good), len(parts) + len(good)),
         )

@@ -16,6 +16,11 @@ _MOST_ROWS = 18
 _LONGEST_FOUND = 400
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """A number with the name of what is counted: `1 cell`, `1,200 cells`; `many` where an s does not make it."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
 class Screen:
     """A terminal or a pipe. Everything printed is plain text to begin with: markup of callers is not read."""
 

@@ -63,9 +63,17 @@ def _exempt_names(proof: Any) -> set[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Evaluate every line of a file; 0 if all agree, 1 if any differs or none was read."""
+    """Evaluate every line of a file; 0 if all agree, 1 if any differs or none was read, 2 if it cannot be read."""
     path = Path(arguments[0]) if arguments else OWN_CASES
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        sys.stderr.write(f"The file of cases {path} cannot be read: {error.strerror}.\n")
+        return 2
+    except UnicodeDecodeError:
+        sys.stderr.write(f"The file of cases {path} is no text in UTF-8.\n")
+        return 2
+    lines = [line for line in text.splitlines() if line.strip()]
     agreed = 0
     for line in lines:
         case = load(line)

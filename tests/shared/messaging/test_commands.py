@@ -14,7 +14,7 @@ from tests.chaos.verdict import System
 ROOT = Path(__file__).resolve().parents[3]
 
 
-async def command(station: Station, *words: str) -> tuple[int, list[Any]]:
+async def command(station: Station, *words: str, told: int | None = None) -> tuple[int, list[Any]]:
     """Run the command as an operator does; its exit status and its lines, decoded where they are JSON."""
     environment = {
         "LIANDONG_DATABASE_URL": station.settings.database_url.get_secret_value(),
@@ -22,7 +22,7 @@ async def command(station: Station, *words: str) -> tuple[int, list[Any]]:
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "shared.messaging", "--service", station.service, *words,
-        cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE,
+        cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE, stderr=told,
     )  # fmt: skip
     output, _ = await asyncio.wait_for(process.communicate(), 30)
     lines = [json.loads(line) if line.startswith("{") else line for line in output.decode().splitlines()]
@@ -58,6 +58,7 @@ async def test_a_dead_letter_is_listed_read_with_its_cause_and_replayed(system: 
         assert await command(audit, "dead-letters", "replay", number) == (0, ["replayed 1"])
         assert await settled(audit, 1, within=10)
         assert await command(audit, "dead-letters", "list") == (0, [])
+        assert await command(audit, "dead-letters", "list", told=asyncio.subprocess.STDOUT) == (0, ["no dead letters"])
         assert len((await command(audit, "dead-letters", "list", "--all"))[1]) == 1
         assert (await command(audit, "dead-letters", "show", "999"))[0] == 1
         assert (await command(audit, "dead-letters", "replay"))[0] == 2
