@@ -21,6 +21,9 @@ CREATE TABLE outbox (
     CONSTRAINT pk_outbox PRIMARY KEY (created_at, id)
 ) PARTITION BY RANGE (created_at);
 
+-- Compressing the chunks of a large batch costs a tenth of the batch; they are dropped after 30 days.
+ALTER TABLE outbox ALTER COLUMN envelope SET STORAGE EXTERNAL;
+
 CREATE INDEX ix_outbox_unpublished ON outbox (created_at, id) WHERE published_at IS NULL;
 
 -- What a service has already handled. The primary key is the guard: a repeated event inserts nothing.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from itertools import repeat
 from typing import Any, cast
 from uuid import UUID
 
@@ -78,10 +79,9 @@ async def record_checked(
     driver: asyncpg.Connection, writer: Writer, rows: Rows, intent: Intent, today: date
 ) -> Outcome:
     """Map, check and record a batch in one statement. The gates of its periods must be held."""
-    columns = (rows.metrics, rows.units, rows.periods, rows.states, rows.values, rows.reasons)
+    faults = map(rows.faults.get, range(len(rows))) if rows.faults else repeat(None, len(rows))
+    columns = (rows.metrics, rows.units, rows.periods, rows.states, rows.values, rows.reasons, faults)
     parameters = (
-        list(rows.faults.keys()),
-        list(rows.faults.values()),
         list(rows.listed),
         sorted(set(rows.periods)),
         intent.id_scheme == "id",
@@ -97,21 +97,21 @@ async def record_checked(
         *_writing(writer.subject, writer.provenance, intent, facts_per_chunk(rows.values, rows.reasons)),
     )
     if len(rows) <= _FEW_ROWS:
-        found = await driver.fetchrow(statements.RECORD_FEW, *parameters, *columns)
+        found = await driver.fetchrow(statements.RECORD_FEW, *parameters, *map(list, columns))
     else:
         await driver.execute(statements.MAKE_STAGING)
         await driver.copy_records_to_table(
             "staged_rows", records=zip(*columns, range(len(rows)), strict=True), columns=statements.STAGING_COLUMNS
         )
         found = await driver.fetchrow(statements.RECORD_STAGED, *parameters)
-    faults = dict(zip(found["places"] or (), found["faults"] or (), strict=True))
-    refused = len(rows) if faults and intent.mode == "atomic" else len(faults)
+    named = dict(zip(found["places"] or (), found["faults"] or (), strict=True))
+    refused = len(rows) if named and intent.mode == "atomic" else len(named)
     return Outcome(
         rows=len(rows),
         created=found["created"],
         updated=found["written"] - found["created"],
         unchanged=len(rows) - refused - found["written"],
-        faults=faults,
+        faults=named,
     )
 
 

@@ -47,23 +47,17 @@ CASE
 END
 """
 
-# $1/$2 places and codes of faults found before, $3 places of lists, $4 periods, $5 by id, $6 business date, $7 client
-# or null, $8-$10 and $11-$13 reaches, $14 what is evaluated, $15 may exempt, $16 lateness, $17 strategy, $18 atomic.
+# $1 places of lists, $2 periods, $3 by id, $4 business date, $5 client or null, $6-$8 and $9-$11 reaches, $12 what is
+# evaluated, $13 may exempt, $14 lateness, $15 strategy, $16 atomic. A row found faulty before brings its fault.
+# What a metric means in a period is looked up once for both; why there is nothing, only for the rows that ask.
 _CHECKED = f"""
-before AS (
-    SELECT place, fault FROM unnest($1::integer[], $2::text[]) AS b(place, fault)
-), metric AS MATERIALIZED (
-    SELECT CASE WHEN $5::boolean THEN metric_id::text ELSE code END AS name, metric_id, form, span, choices,
-           $7::text IS NULL OR ($7::text = ANY (supplied_by) AND EXISTS (
-               SELECT FROM source_metrics r WHERE r.client_id = $7::text AND r.metric_id = k.metric_id)) AS supplied
-    FROM metrics k
-), unit AS MATERIALIZED (
-    SELECT CASE WHEN $5::boolean THEN unit_id::text ELSE code END AS name, unit_id,
-           {reach_condition("unit_id", "path", 8)} AS within, {reach_condition("unit_id", "path", 11)} AS own
+unit AS MATERIALIZED (
+    SELECT CASE WHEN $3::boolean THEN unit_id::text ELSE code END AS name, unit_id,
+           {reach_condition("unit_id", "path", 6)} AS within, {reach_condition("unit_id", "path", 9)} AS own
     FROM directory_unit_spans
-    WHERE effective_from <= $6::date AND (effective_to IS NULL OR effective_to > $6::date)
+    WHERE effective_from <= $4::date AND (effective_to IS NULL OR effective_to > $4::date)
 ), gate AS MATERIALIZED (
-    SELECT period, kind, year, last_day FROM period_gates WHERE period = ANY ($4::text[])
+    SELECT period, kind, year, last_day FROM period_gates WHERE period = ANY ($2::text[])
 ), asked AS MATERIALIZED (
     SELECT gate.period, d.metric_id, d.unit_id, bool_or(d.self_reported) AS self_reported
     FROM gate JOIN demands d ON d.year = gate.year AND d.period_kind = gate.kind
@@ -71,58 +65,63 @@ before AS (
     GROUP BY 1, 2, 3
 ), evaluated AS MATERIALIZED (
     SELECT split_part(e.pair, ' ', 1) AS period, split_part(e.pair, ' ', 2)::uuid AS metric_id
-    FROM unnest($14::text[]) AS e(pair)
+    FROM unnest($12::text[]) AS e(pair)
 ), staged AS MATERIALIZED (
     SELECT p.period, c.metric_id, max(p.stage) AS stage
     FROM period_states p
          JOIN (SELECT DISTINCT set_id, unnest(metric_ids) AS metric_id FROM cards) c ON c.set_id = p.set_id
-    WHERE p.period = ANY ($4::text[])
+    WHERE p.period = ANY ($2::text[])
     GROUP BY 1, 2
+), metric AS MATERIALIZED (
+    SELECT CASE WHEN $3::boolean THEN k.metric_id::text ELSE k.code END AS name, k.metric_id, k.form, k.span, k.choices,
+           $5::text IS NULL OR ($5::text = ANY (k.supplied_by) AND EXISTS (
+               SELECT FROM source_metrics r WHERE r.client_id = $5::text AND r.metric_id = k.metric_id)) AS supplied,
+           gate.period, gate.kind, s.stage, e.metric_id IS NOT NULL AS evaluated
+    FROM metrics k CROSS JOIN gate
+         LEFT JOIN staged s ON s.period = gate.period AND s.metric_id = k.metric_id
+         LEFT JOIN evaluated e ON e.period = gate.period AND e.metric_id = k.metric_id
 ), checked AS MATERIALIZED (
     SELECT g.place, g.period, m.metric_id, u.unit_id, coalesce(g.state, 'present') AS state, g.reason,
-           CASE WHEN b.fault IS NOT NULL OR g.value IS NULL THEN NULL
+           CASE WHEN g.fault IS NOT NULL OR g.value IS NULL THEN NULL
                 WHEN m.form = 'records' THEN g.value::jsonb ELSE to_jsonb(g.value) END AS value,
            CASE
-           WHEN b.fault IS NOT NULL THEN b.fault
-           WHEN m.metric_id IS NULL THEN 'metric_unknown'
-           WHEN u.unit_id IS NULL THEN 'unit_unknown'
-           WHEN p.period IS NULL THEN 'period_not_prepared'
+           WHEN g.fault IS NOT NULL THEN g.fault
+           WHEN m.metric_id IS NULL OR u.unit_id IS NULL THEN
+               CASE WHEN g.metric NOT IN (SELECT CASE WHEN $3::boolean THEN k.metric_id::text ELSE k.code END
+                                          FROM metrics k) THEN 'metric_unknown'
+                    WHEN u.unit_id IS NULL THEN 'unit_unknown' ELSE 'period_not_prepared' END
            WHEN NOT m.supplied THEN 'metric_not_registered'
-           WHEN NOT (u.within OR u.own OR e.metric_id IS NOT NULL) THEN 'outside_scope'
+           WHEN NOT (u.within OR u.own OR m.evaluated) THEN 'outside_scope'
            WHEN a.metric_id IS NULL THEN
                CASE WHEN EXISTS (SELECT FROM demands o WHERE o.metric_id = m.metric_id AND o.unit_id = u.unit_id
-                                 AND o.period_kind <> p.kind) THEN 'period_kind_wrong' ELSE 'unit_not_evaluated' END
-           WHEN NOT (u.within OR e.metric_id IS NOT NULL OR a.self_reported) THEN 'filler_is_other'
-           WHEN $16::integer = 0 AND s.stage IS NOT NULL THEN
-               CASE s.stage WHEN 1 THEN 'period_fenced' WHEN 2 THEN 'period_confirmed' ELSE 'period_closed' END
-           WHEN $16::integer > 0 AND s.stage IS NULL THEN 'period_open'
-           WHEN $16::integer < 2 AND s.stage > 2 THEN 'period_closed'
-           WHEN $17::text = 'create' AND f.version IS NOT NULL THEN 'fact_exists'
-           WHEN $17::text = 'update' AND f.version IS NULL THEN 'fact_unknown'
+                                 AND o.period_kind <> m.kind) THEN 'period_kind_wrong' ELSE 'unit_not_evaluated' END
+           WHEN NOT (u.within OR m.evaluated OR a.self_reported) THEN 'filler_is_other'
+           WHEN $14::integer = 0 AND m.stage IS NOT NULL THEN
+               CASE m.stage WHEN 1 THEN 'period_fenced' WHEN 2 THEN 'period_confirmed' ELSE 'period_closed' END
+           WHEN $14::integer > 0 AND m.stage IS NULL THEN 'period_open'
+           WHEN $14::integer < 2 AND m.stage > 2 THEN 'period_closed'
+           WHEN $15::text = 'create' AND f.version IS NOT NULL THEN 'fact_exists'
+           WHEN $15::text = 'update' AND f.version IS NULL THEN 'fact_unknown'
            WHEN g.state IS NOT NULL AND g.state <> 'present' THEN
                CASE WHEN g.state NOT IN ('missing', 'exempt', 'not_scorable') THEN 'state_unknown'
-                    WHEN g.state = 'exempt' AND NOT $15::boolean THEN 'state_not_yours'
+                    WHEN g.state = 'exempt' AND NOT $13::boolean THEN 'state_not_yours'
                     WHEN coalesce(g.reason, '') !~ '[^[:space:]]' THEN 'reason_missing'
                     WHEN g.value IS NOT NULL THEN {_VALUE_FAULT} END
            WHEN g.value IS NULL THEN 'value_missing'
-           WHEN (m.form = 'records') <> (g.place = ANY ($3::integer[])) THEN 'value_malformed'
+           WHEN (m.form = 'records') <> (g.place = ANY ($1::integer[])) THEN 'value_malformed'
            ELSE {_VALUE_FAULT}
            END AS fault
     FROM %(given)s g
-         LEFT JOIN before b ON b.place = g.place
-         LEFT JOIN metric m ON m.name = g.metric
+         LEFT JOIN metric m ON m.name = g.metric AND m.period = g.period
          LEFT JOIN unit u ON u.name = g.unit
-         LEFT JOIN gate p ON p.period = g.period
          LEFT JOIN asked a ON a.period = g.period AND a.metric_id = m.metric_id AND a.unit_id = u.unit_id
-         LEFT JOIN evaluated e ON e.period = g.period AND e.metric_id = m.metric_id
-         LEFT JOIN staged s ON s.period = g.period AND s.metric_id = m.metric_id
-         LEFT JOIN facts f ON $17::text <> 'create_and_update'
+         LEFT JOIN facts f ON $15::text <> 'create_and_update'
              AND f.period = g.period AND f.metric_id = m.metric_id AND f.unit_id = u.unit_id
 ), bad AS (
     SELECT place, fault FROM checked WHERE fault IS NOT NULL
 ), good AS (
     SELECT period, metric_id, unit_id, state, value, reason FROM checked
-    WHERE fault IS NULL AND NOT ($18::boolean AND EXISTS (SELECT FROM bad))
+    WHERE fault IS NULL AND NOT ($16::boolean AND EXISTS (SELECT FROM bad))
 )
 """
 
@@ -180,20 +179,24 @@ def _numbered(first: int) -> str:
 
 
 # Rows of a batch come by COPY, a third of what arrays cost; one of this connection's own, empty at every commit.
-STAGING_COLUMNS = ("metric", "unit", "period", "state", "value", "reason", "place")
+STAGING_COLUMNS = ("metric", "unit", "period", "state", "value", "reason", "fault", "place")
 MAKE_STAGING = """
-CREATE TEMPORARY TABLE IF NOT EXISTS staged_rows
-    (metric text, unit text, period text, state text, value text, reason text, place integer) ON COMMIT DELETE ROWS
+CREATE TEMPORARY TABLE IF NOT EXISTS staged_rows (
+    metric text, unit text, period text, state text, value text, reason text, fault text, place integer
+) ON COMMIT DELETE ROWS;
+-- The planner cannot know how many rows came: any join of thousands with thousands but by hash takes seconds.
+SET LOCAL enable_nestloop = off;
+SET LOCAL enable_mergejoin = off
 """
 # For a few rows the arrays are cheaper than the two more round trips of a COPY.
-_FEW = """(SELECT metric, unit, period, state, value, reason, place::integer - 1 AS place
-          FROM unnest($30::text[], $31::text[], $32::text[], $33::text[], $34::text[], $35::text[])
-               WITH ORDINALITY AS r(metric, unit, period, state, value, reason, place))"""
+_FEW = """(SELECT metric, unit, period, state, value, reason, fault, place::integer - 1 AS place
+          FROM unnest($28::text[], $29::text[], $30::text[], $31::text[], $32::text[], $33::text[], $34::text[])
+               WITH ORDINALITY AS r(metric, unit, period, state, value, reason, fault, place))"""
 
 
 def _recording(given: str) -> str:
     checked = _CHECKED.replace("%(given)s", given)
-    return f"""WITH {checked}, {_numbered(19)},
+    return f"""WITH {checked}, {_numbered(17)},
        (SELECT array_agg(place ORDER BY place) FROM bad) AS places,
        (SELECT array_agg(fault ORDER BY place) FROM bad) AS faults
 FROM chunk"""
