@@ -248,19 +248,8 @@ _NAMES = (
 )  # fmt: skip
 
 
-# A batch of 10,000 puts 2 MB of envelopes into the outbox. Where the server was built with lz4 that is used; storing
-# them uncompressed was measured and costs more in the write-ahead log than compressing them.
-_COMPRESSION = """
-DO $$ BEGIN
-    ALTER TABLE outbox ALTER COLUMN envelope SET COMPRESSION lz4;
-EXCEPTION WHEN feature_not_supported THEN
-    NULL;
-END $$
-"""
-
-
 def upgrade() -> None:
-    for statement in (*_TABLES, _ENSURE_PERIOD, _COMPRESSION):
+    for statement in (*_TABLES, _ENSURE_PERIOD):
         op.execute(statement)
 
 
