@@ -251,6 +251,8 @@ class Database:
             pool_size=pool,
             max_overflow=0,
             pool_timeout=5,
+            # The connection used last has the statements prepared and the catalogue at hand; the oldest one has not.
+            pool_use_lifo=True,
             # Nobody waits longer for another's lock: such a request is answered "in progress".
             connect_args={"server_settings": {"lock_timeout": "5000"}},
             json_serializer=lambda value: msgspec.json.encode(value).decode(),
