@@ -61,7 +61,7 @@ trail-verify: local ## verify the hash chain of a service's trail: service=audit
 # --- the checks ---------------------------------------------------------------------------------------------------
 
 test: development ## run the tests on real PostgreSQL and NATS (ARGS=tests/local)
-	@$(RUN) -m pytest -q --numprocesses 2 --dist loadgroup $(ARGS)
+	@$(RUN) -m pytest -q --numprocesses 2 $(ARGS)
 
 check: development ## format, lint, types, walls, contracts, migrations
 	@$(RUN) -m ruff format --check

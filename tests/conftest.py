@@ -44,11 +44,3 @@ def fresh_database(postgres: Postgres) -> Callable[[str], Awaitable[Dsns]]:
 def issuer() -> Iterator[TestIssuer]:
     with issuer_for_tests() as made:
         yield made
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Share the work by folders: what shares an expensive beginning (a bureau, a told story) stays on one worker."""
-    for item in items:
-        # The bus tests share nothing and take longest, so they are shared out file by file.
-        place = item.path if item.path.parent.name == "messaging" else item.path.parent
-        item.add_marker(pytest.mark.xdist_group(str(place)))

@@ -4,12 +4,14 @@ Services that need exactly the same packages share one: it still holds nothing b
 """
 
 import asyncio
+import fcntl
 import hashlib
 import shutil
 import sys
 import venv
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TextIO
 
 ROOT = Path(__file__).resolve().parents[2]
 _PLACE = ROOT / ".local" / "envs"
@@ -27,6 +29,20 @@ async def python_of(service: str) -> Path:
     requirements = ROOT / "requirements" / f"{service}.txt"
     place = _PLACE / _named(requirements)
     python = place / "bin" / "python"
+    with await asyncio.to_thread(_taken, place):
+        await _make(place, python, requirements)
+    return python
+
+
+def _taken(place: Path) -> TextIO:
+    """The only one who makes this environment, among all workers; closing the file lets the next one look."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    lock = place.with_suffix(".lock").open("w", encoding="utf-8")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
+async def _make(place: Path, python: Path, requirements: Path) -> None:
     if not (place / _STAMP).exists():
         shutil.rmtree(place, ignore_errors=True)
         await asyncio.to_thread(venv.create, place, with_pip=True, symlinks=True)
@@ -34,7 +50,6 @@ async def python_of(service: str) -> Path:
         status, said = await output_of(python, "-m", "pip", "install", *options, "-r", str(requirements))
         assert status == 0, said
         (place / _STAMP).touch()
-    return python
 
 
 async def pythons_of(services: Iterable[str]) -> dict[str, Path]:
