@@ -84,6 +84,9 @@ class Link:
 
     async def wait_connected(self, seconds: float) -> bool:
         """Wait for a connection, at most so long; whether there is one."""
+        if not self.connected:
+            # The client knows of a loss before we do: what stands now is the connection that is gone.
+            self._up.clear()
         await set_within(self._up, seconds)
         return self.connected
 
@@ -116,7 +119,7 @@ class Link:
             try:
                 await self._connect(client)
                 await self._made(client)
-                await self._until_silent(client)
+                await self._until_lost(client)
                 log().warning("broker connection lost")
             except Exception as error:  # noqa: BLE001 - whatever it is, the next try may work
                 log().debug("broker not reached", error=repr(error))
@@ -147,16 +150,24 @@ class Link:
         log().info("broker connected", epoch=self.epoch)
         self._tell()
 
+    async def _until_lost(self, client: Client) -> None:
+        """Wait until the client was closed or the server is silent; a probe on a closed client is given up."""
+        closed, silent = asyncio.create_task(self._closed.wait()), asyncio.create_task(self._until_silent(client))
+        try:
+            await asyncio.wait((closed, silent), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await end_all((closed, silent))
+
     async def _until_silent(self, client: Client) -> None:
         """Ask once a second for a subject that nobody serves: the server says so at once, if it hears us."""
-        while not self._closed.is_set() and client.is_connected:
+        while client.is_connected:
             try:
                 await client.request(_NOBODY, timeout=_SILENCE_SECONDS)
             except NoRespondersError:
                 pass  # it hears us
             except AWAY:
                 return
-            await set_within(self._closed, _PROBE_SECONDS)
+            await asyncio.sleep(_PROBE_SECONDS)
 
     def _lost(self) -> None:
         self._up.clear()

@@ -1,0 +1,42 @@
+"""The connection: what it says right after a loss, and how soon it notices one."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from shared.messaging.link import Link
+from shared.messaging.tasks import set_within
+from tests.chaos.verdict import System
+
+
+@pytest_asyncio.fixture
+async def link(system: System) -> AsyncIterator[Link]:
+    link = Link(system.nats.url, "test")
+    await link.start()
+    assert await link.wait_connected(5)
+    yield link
+    await link.stop()
+
+
+async def test_who_waits_for_a_connection_right_after_a_loss_gets_the_next_one(link: Link) -> None:
+    before = link.epoch
+    # The client has ended and the link has not had its turn yet, as a publisher meets it when the broker just died.
+    await link.client.close()
+    assert not link.connected
+    assert await link.wait_connected(5)
+    assert link.epoch == before + 1
+
+
+async def test_a_connection_that_closes_in_the_middle_of_a_probe_is_given_up_at_once(
+    system: System, link: Link
+) -> None:
+    changed = asyncio.Event()
+    await system.nats.pause()
+    try:
+        await asyncio.sleep(1.2)  # by now a probe is out, and would wait for its answer for most of a second more
+        link.on_change.append(changed.set)
+        await link.client.close()
+        assert await set_within(changed, 0.4)
+    finally:
+        await system.nats.resume()
