@@ -3,6 +3,7 @@
 uuid5 makes creating an object twice under one code the same object, in whichever service and whatever year.
 """
 
+from functools import lru_cache
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 _ROOT = uuid5(NAMESPACE_URL, "urn:liandong")
@@ -12,6 +13,7 @@ def _identity(kind: str, *codes: str) -> UUID:
     return uuid5(_ROOT, "/".join((kind, *codes)))
 
 
+@lru_cache(maxsize=65_536)  # what a reader may see is asked by the ids of the units above them, on every read
 def unit_id(code: str) -> UUID:
     """The identity of a unit (单位); a later rename or move keeps it."""
     return _identity("unit", code)

@@ -10,6 +10,7 @@ import asyncpg
 import msgspec
 
 from shared.auth import Reach
+from shared.contracts.identity import unit_id
 from shared.db import rows_as_dicts
 
 Connection: TypeAlias = asyncpg.Connection | asyncpg.Pool
@@ -29,28 +30,37 @@ class Sight:
 
     @property
     def parameters(self) -> tuple[Any, ...]:
-        """The five parameters of `_visible`, in order."""
-        return (*self.reach.parameters, list(self.paths), self.today)
+        """The four parameters of `_visible`, in order."""
+        chain = {unit_id(code) for path in self.paths for code in path.split("/") if code}
+        return self.reach.everything, [*chain.union(self.reach.units)], list(self.reach.subtrees), self.today
 
 
 def _visible(audience: str, first: int) -> str:
-    """The predicate: some unit of the audience lies within reach, or above one of the reader's own units, today."""
-    everything, units, subtrees, paths, today = (f"${first + n}" for n in range(5))
+    """The predicate: a unit of the audience is the reader's own or above it, or lies within reach, today.
+
+    Ids follow from codes, so the chain above a unit is read off its path without asking the tree.
+    """
+    everything, units, subtrees, today = (f"${first + n}" for n in range(4))
     return (
-        f"({everything}::boolean OR EXISTS (SELECT 1 FROM directory_unit_spans v WHERE v.unit_id = ANY({audience}) "
-        f"AND v.effective_from <= {today}::date AND (v.effective_to IS NULL OR v.effective_to > {today}::date) "
-        f"AND (v.unit_id = ANY({units}::uuid[]) "
-        f"OR EXISTS (SELECT 1 FROM unnest({subtrees}::text[]) AS within(root) WHERE starts_with(v.path, within.root)) "
-        f"OR EXISTS (SELECT 1 FROM unnest({paths}::text[]) AS own(path) WHERE starts_with(own.path, v.path)))))"
+        f"({everything}::boolean OR {audience} && {units}::uuid[] OR (cardinality({subtrees}::text[]) > 0 AND EXISTS ("
+        f"SELECT 1 FROM directory_unit_spans v WHERE v.unit_id = ANY({audience}) "
+        f"AND v.effective_from <= {today}::date AND (v.effective_to IS NULL OR v.effective_to > {today}::date) AND "
+        f"EXISTS (SELECT 1 FROM unnest({subtrees}::text[]) AS within(root) WHERE starts_with(v.path, within.root)))))"
     )
 
 
-_CARD = f"SELECT i.version, i.answer FROM indicators i WHERE i.indicator_id = $1 AND {_visible('i.audience', 2)}"
+_CARD = "SELECT i.version, i.answer FROM indicators i WHERE i.indicator_id = $1 AND "
+_CARD_IN_SIGHT = _CARD + _visible("i.audience", 2)
+# Who reaches no subtree needs no look at the tree, and this form is planned once for all.
+_CARD_OF_OWN = _CARD + "i.audience && $2::uuid[]"
 
 
 async def published_card(reads: Connection, indicator_id: UUID, sight: Sight) -> asyncpg.Record | None:
     """Version and answer of a published card, or None if there is none that the reader may see."""
-    return await reads.fetchrow(_CARD, indicator_id, *sight.parameters)
+    everything, units, subtrees, today = sight.parameters
+    if everything or subtrees:
+        return await reads.fetchrow(_CARD_IN_SIGHT, indicator_id, everything, units, subtrees, today)
+    return await reads.fetchrow(_CARD_OF_OWN, indicator_id, units)
 
 
 async def published_cards(
