@@ -1,7 +1,7 @@
 """Upgrades a database to the newest form of the kernel and of one service, and grants the running role its rights.
 
 Tables belong to the owner role; the role that runs may do what a table's `info["grants"]` says, by default read, add,
-change and delete rows. Nothing else creates tables, in production and in tests alike.
+change and delete rows, and read every view. Nothing else creates tables, in production and in tests alike.
 """
 
 import asyncio
@@ -83,6 +83,9 @@ def _grant(connection: Connection, metadata: MetaData, role: str) -> None:
     for table in metadata.sorted_tables:
         connection.execute(text(f'REVOKE ALL ON "{table.name}" FROM "{role}"'))
         connection.execute(text(f'GRANT {table.info.get("grants", _ORDINARY)} ON "{table.name}" TO "{role}"'))
+    views = connection.scalars(text("SELECT viewname FROM pg_views WHERE schemaname = 'public'")).all()
+    for view in views:
+        connection.execute(text(f'GRANT SELECT ON "{view}" TO "{role}"'))
 
 
 async def _with_connection(url: str, work: Callable[[Connection], None]) -> None:

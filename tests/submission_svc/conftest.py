@@ -15,7 +15,7 @@ from tests.submission_svc.bureau import Bureau, found_bureau
 
 # Deleted row by row: making the partitions of a year anew for each test would take most of the time.
 EMPTIED = (
-    "facts", "fact_versions", "fact_chunks", "receipts", "applied_findings", "period_states", "burden_reports",
+    "facts", "fact_history", "fact_chunks", "receipts", "applied_findings", "period_states", "burden_reports",
     "source_metrics", "source_systems", "demands", "cards", "indicator_sets", "metrics", "idempotency", "outbox",
     "trail_seals", "trail",
 )  # fmt: skip

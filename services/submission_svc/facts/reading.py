@@ -72,8 +72,8 @@ def read_batch(body: bytes) -> tuple[BatchIn, dict[int, str]]:
 def _names_read(batch: BatchIn) -> int:
     rows = batch.rows
     given = (batch.strategy != "create_and_update") + (batch.id_scheme != "code") + batch.dry_run
-    optional = sum((r.value is not None) + (r.state is not None) + (r.reason is not None) for r in rows)
-    return 2 + given + 3 * len(rows) + optional
+    optional = ([r.value for r in rows], [r.state for r in rows], [r.reason for r in rows])
+    return 2 + given + 3 * len(rows) + sum(len(rows) - column.count(None) for column in optional)
 
 
 def _demand_names_once(body: bytes) -> None:
@@ -116,8 +116,10 @@ def rows_of(rows: Sequence[RowIn], faults: dict[int, str], id_scheme: IdScheme, 
         metrics, units = [_canonical(each) for each in metrics], [_canonical(each) for each in units]
     values, listed = _texts([r.value for r in rows], faults)
     _name_unreadable_periods(periods, faults)
-    if len(set(zip(metrics, units, periods, strict=True))) < len(metrics):
-        _name_duplicates(list(zip(metrics, units, periods, strict=True)), faults)
+    # Texts, not tuples: 10,000 of those at once would call the garbage collector. None of them holds U+0000.
+    keys = [f"{metric}\0{unit}\0{period}" for metric, unit, period in zip(metrics, units, periods, strict=True)]
+    if len(set(keys)) < len(keys):
+        _name_duplicates(keys, faults)
     reasons = _reasons([r.reason for r in rows], faults)
     return Rows(metrics, units, periods, [r.state for r in rows], values, reasons, faults, frozenset(listed))
 
@@ -156,7 +158,7 @@ def _as_list(place: int, value: object, listed: set[int], faults: dict[int, str]
     return None
 
 
-def _name_duplicates(keys: Sequence[tuple[str, str, str]], faults: dict[int, str]) -> None:
+def _name_duplicates(keys: Sequence[str], faults: dict[int, str]) -> None:
     often = Counter(keys)
     for place, key in enumerate(keys):
         if often[key] > 1:

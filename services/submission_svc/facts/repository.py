@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from itertools import repeat
 from typing import Any, cast
 from uuid import UUID
 
@@ -79,8 +78,7 @@ async def record_checked(
     driver: asyncpg.Connection, writer: Writer, rows: Rows, intent: Intent, today: date
 ) -> Outcome:
     """Map, check and record a batch in one statement. The gates of its periods must be held."""
-    faults = map(rows.faults.get, range(len(rows))) if rows.faults else repeat(None, len(rows))
-    columns = (rows.metrics, rows.units, rows.periods, rows.states, rows.values, rows.reasons, faults)
+    columns = _columns(rows)
     parameters = (
         list(rows.listed),
         sorted(set(rows.periods)),
@@ -97,11 +95,13 @@ async def record_checked(
         *_writing(writer.subject, writer.provenance, intent, facts_per_chunk(rows.values, rows.reasons)),
     )
     if len(rows) <= _FEW_ROWS:
-        found = await driver.fetchrow(statements.RECORD_FEW, *parameters, *map(list, columns))
+        found = await driver.fetchrow(statements.RECORD_FEW, *parameters, *columns.values())
     else:
         await driver.execute(statements.MAKE_STAGING)
+        # Most batches have values only: what no row has need not be sent as nothing 10,000 times.
+        sent = {name: column for name, column in columns.items() if column.count(None) < len(rows)}
         await driver.copy_records_to_table(
-            "staged_rows", records=zip(*columns, range(len(rows)), strict=True), columns=statements.STAGING_COLUMNS
+            "staged_rows", records=zip(*sent.values(), range(len(rows)), strict=True), columns=[*sent, "place"]
         )
         found = await driver.fetchrow(statements.RECORD_STAGED, *parameters)
     named = dict(zip(found["places"] or (), found["faults"] or (), strict=True))
@@ -113,6 +113,19 @@ async def record_checked(
         unchanged=len(rows) - refused - found["written"],
         faults=named,
     )
+
+
+def _columns(rows: Rows) -> dict[str, Sequence[str | None]]:
+    """The rows by the columns of the staging table, in their order."""
+    return {
+        "metric": rows.metrics,
+        "unit": rows.units,
+        "period": rows.periods,
+        "state": rows.states,
+        "value": rows.values,
+        "reason": rows.reasons,
+        "fault": [rows.faults.get(place) for place in range(len(rows))] if rows.faults else [None] * len(rows),
+    }
 
 
 async def record_trusted(

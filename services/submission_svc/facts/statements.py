@@ -1,4 +1,4 @@
-"""The statements that record facts: one maps, checks, sorts, writes facts, versions, chunks and outbox at once.
+"""The statements that record facts: one maps, checks, sorts, writes facts, history, chunks and outbox at once.
 
 A checked batch gives `good` through its references; a trusted one (confirmed findings) comes with ids. Both share the
 writing half. The texts of the envelope come as parameters, cut from a sealed example, so the wire has one writer.
@@ -59,10 +59,9 @@ unit AS MATERIALIZED (
 ), gate AS MATERIALIZED (
     SELECT period, kind, year, last_day FROM period_gates WHERE period = ANY ($2::text[])
 ), asked AS MATERIALIZED (
-    SELECT gate.period, d.metric_id, d.unit_id, bool_or(d.self_reported) AS self_reported
+    SELECT gate.period, d.metric_id, d.unit_id, d.self_reported @> gate.last_day AS self_reported
     FROM gate JOIN demands d ON d.year = gate.year AND d.period_kind = gate.kind
     WHERE d.asked @> gate.last_day
-    GROUP BY 1, 2, 3
 ), evaluated AS MATERIALIZED (
     SELECT split_part(e.pair, ' ', 1) AS period, split_part(e.pair, ' ', 2)::uuid AS metric_id
     FROM unnest($12::text[]) AS e(pair)
@@ -100,8 +99,9 @@ unit AS MATERIALIZED (
                CASE m.stage WHEN 1 THEN 'period_fenced' WHEN 2 THEN 'period_confirmed' ELSE 'period_closed' END
            WHEN $14::integer > 0 AND m.stage IS NULL THEN 'period_open'
            WHEN $14::integer < 2 AND m.stage > 2 THEN 'period_closed'
-           WHEN $15::text = 'create' AND f.version IS NOT NULL THEN 'fact_exists'
-           WHEN $15::text = 'update' AND f.version IS NULL THEN 'fact_unknown'
+           WHEN $15::text <> 'create_and_update' AND ($15::text = 'create') = EXISTS (
+               SELECT FROM facts f WHERE f.period = g.period AND f.metric_id = m.metric_id AND f.unit_id = u.unit_id)
+               THEN CASE $15::text WHEN 'create' THEN 'fact_exists' ELSE 'fact_unknown' END
            WHEN g.state IS NOT NULL AND g.state <> 'present' THEN
                CASE WHEN g.state NOT IN ('missing', 'exempt', 'not_scorable') THEN 'state_unknown'
                     WHEN g.state = 'exempt' AND NOT $13::boolean THEN 'state_not_yours'
@@ -115,8 +115,6 @@ unit AS MATERIALIZED (
          LEFT JOIN metric m ON m.name = g.metric AND m.period = g.period
          LEFT JOIN unit u ON u.name = g.unit
          LEFT JOIN asked a ON a.period = g.period AND a.metric_id = m.metric_id AND a.unit_id = u.unit_id
-         LEFT JOIN facts f ON $15::text <> 'create_and_update'
-             AND f.period = g.period AND f.metric_id = m.metric_id AND f.unit_id = u.unit_id
 ), bad AS (
     SELECT place, fault FROM checked WHERE fault IS NOT NULL
 ), good AS (
@@ -126,7 +124,8 @@ unit AS MATERIALIZED (
 """
 
 # Sorted by key, so that two batches over the same facts wait for each other instead of locking each other out; the
-# period last, because most batches have one only and comparing it first would cost every comparison.
+# period last, because most batches have one only and comparing it first would cost every comparison. What a new
+# version supersedes is read off the very update, so whatever other writers do, the chain has no gap.
 _WRITE = """
 written AS (
     INSERT INTO facts AS f (period, metric_id, unit_id, version, state, value, reason, provenance, author,
@@ -139,13 +138,15 @@ written AS (
         received_at = excluded.received_at, batch_id = excluded.batch_id
     WHERE f.value IS DISTINCT FROM excluded.value OR f.state <> excluded.state
        OR f.reason IS DISTINCT FROM excluded.reason
-    RETURNING period, metric_id, unit_id, version, state, value, reason
-), kept AS (
-    INSERT INTO fact_versions (period, metric_id, unit_id, version, state, value, reason, provenance, author,
-                               received_at, batch_id)
-    SELECT period, metric_id, unit_id, version, state, value, reason, %(provenance)s::text, %(author)s::text,
-           %(received)s::timestamptz, %(batch)s::uuid
-    FROM written
+    RETURNING f.period, f.metric_id, f.unit_id, f.version, f.state, f.value, f.reason, old.version AS was_version,
+        old.state AS was_state, old.value AS was_value, old.reason AS was_reason, old.provenance AS was_provenance,
+        old.author AS was_author, old.received_at AS was_received_at, old.batch_id AS was_batch_id
+), superseded AS (
+    INSERT INTO fact_history (period, metric_id, unit_id, version, state, value, reason, provenance, author,
+                              received_at, batch_id)
+    SELECT period, metric_id, unit_id, was_version, was_state, was_value, was_reason, was_provenance, was_author,
+           was_received_at, was_batch_id
+    FROM written WHERE was_version IS NOT NULL
 ), wired AS (
     SELECT period, version, concat('{"metric_id":"', metric_id, '","unit_id":"', unit_id, '","version":', version,
         CASE WHEN state <> 'present' THEN ',"state":"' || state || '"' END,
@@ -179,7 +180,6 @@ def _numbered(first: int) -> str:
 
 
 # Rows of a batch come by COPY, a third of what arrays cost; one of this connection's own, empty at every commit.
-STAGING_COLUMNS = ("metric", "unit", "period", "state", "value", "reason", "fault", "place")
 MAKE_STAGING = """
 CREATE TEMPORARY TABLE IF NOT EXISTS staged_rows (
     metric text, unit text, period text, state text, value text, reason text, fault text, place integer

@@ -1,7 +1,8 @@
 """Tables of facts with their version chains, the chunks sent to scoring_svc, and receipts of batches.
 
-`facts` and `fact_versions` are partitioned by period (ensure_period makes the partitions); the period leads every key,
-so the tenth year costs what the first did. No foreign keys: the batch statement checks every reference itself.
+`facts` holds the newest version of each fact, `fact_history` those that it superseded; the view `fact_versions` shows
+both. They are partitioned by period (ensure_period makes the partitions); the period leads every key, so the tenth year
+costs what the first did. No foreign keys: the batch statement checks every reference itself.
 """
 
 from sqlalchemy import (
@@ -46,7 +47,7 @@ def define(metadata: MetaData) -> None:
         postgresql_partition_by="LIST (period)",
     )
     Table(
-        "fact_versions",
+        "fact_history",
         metadata,
         Column("period", Text, primary_key=True),
         Column("metric_id", Uuid, primary_key=True),

@@ -32,11 +32,12 @@ INSERT INTO cards (indicator_id, version, set_id, code, name, level1, period_kin
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT DO NOTHING RETURNING 1
 """
-# "Ask once": however many cards read a metric of a unit in a kind of period, it is asked for in one row, or in two
-# where some of them have it reported by the unit itself. A version asks on the days on which no later one governs.
+# "Ask once": however many cards read a metric of a unit in a kind of period, it is asked for in one row. A version asks
+# on the days on which no later one governs.
 _DERIVE_DEMANDS = """
-INSERT INTO demands (year, period_kind, metric_id, unit_id, self_reported, asked)
-SELECT s.year, c.period_kind, metric_id, unit_id, c.fill_mode = 'self_reported', range_agg(c.asked)
+INSERT INTO demands (year, period_kind, metric_id, unit_id, asked, self_reported)
+SELECT s.year, c.period_kind, metric_id, unit_id, range_agg(c.asked),
+       coalesce(range_agg(c.asked) FILTER (WHERE c.fill_mode = 'self_reported'), '{}')
 FROM (SELECT v.*, datemultirange(daterange(v.effective_from, v.effective_to)) - coalesce(
                  (SELECT range_agg(daterange(w.effective_from, w.effective_to)) FROM cards w
                   WHERE w.indicator_id = v.indicator_id AND w.version > v.version
@@ -45,7 +46,7 @@ FROM (SELECT v.*, datemultirange(daterange(v.effective_from, v.effective_to)) - 
      JOIN indicator_sets s ON s.set_id = c.set_id
      CROSS JOIN unnest(c.metric_ids) AS metric_id CROSS JOIN unnest(c.evaluated_unit_ids) AS unit_id
 WHERE metric_id = ANY($1::uuid[]) AND NOT isempty(c.asked)
-GROUP BY 1, 2, 3, 4, 5
+GROUP BY 1, 2, 3, 4
 """
 
 

@@ -3,7 +3,7 @@
 All are rebuilt from events of indicator_svc; nothing here is written by a request.
 """
 
-from sqlalchemy import ARRAY, Boolean, Column, Date, Index, Integer, MetaData, Table, Text, Uuid
+from sqlalchemy import ARRAY, Column, Date, Index, Integer, MetaData, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import DATEMULTIRANGE, JSONB, NUMRANGE
 
 
@@ -59,14 +59,15 @@ def define(metadata: MetaData) -> None:
     Table(
         "demands",
         metadata,
-        # What some card asks of a unit in a kind of period, and whether the unit reports it itself: "ask once".
+        # What some card asks of a unit in a kind of period: "ask once".
         Column("year", Integer, primary_key=True),
         Column("period_kind", Text, primary_key=True),
         Column("metric_id", Uuid, primary_key=True),
         Column("unit_id", Uuid, primary_key=True),
-        Column("self_reported", Boolean, primary_key=True),
-        # The days on which some card asks so; a period is asked for by what governs its last day.
+        # The days on which some card asks, and on which one has the unit report it itself; a period is asked for by
+        # what governs its last day.
         Column("asked", DATEMULTIRANGE, nullable=False),
+        Column("self_reported", DATEMULTIRANGE, nullable=False),
         Index("ix_demands_metric_id_unit_id", "metric_id", "unit_id"),
     )
     Table(

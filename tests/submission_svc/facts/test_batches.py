@@ -216,8 +216,12 @@ async def test_batches_in_any_order_do_not_deadlock(bureau: Bureau) -> None:
 
     results = await asyncio.gather(*(send(number) for number in range(8)))
     assert sum(created for created, _ in results) == len(cells)
-    chain = await bureau.service.database.reads.fetch("SELECT version, count(*) AS facts FROM fact_versions GROUP BY 1")
-    assert sum(each["facts"] for each in chain) == sum(map(sum, results))
+    chains = await bureau.service.database.reads.fetch(
+        "SELECT array_agg(version ORDER BY version) AS versions FROM fact_versions GROUP BY period, metric_id, unit_id"
+    )
+    assert sum(len(each["versions"]) for each in chains) == sum(map(sum, results))
+    # However the batches met, every chain is whole: what was superseded went into the history, once.
+    assert [each["versions"] for each in chains] == [list(range(1, 9))] * len(cells)
 
 
 async def test_large_batches_travel_in_bounded_chunks(bureau: Bureau) -> None:
