@@ -149,7 +149,7 @@ def _query_names(dependant: Dependant) -> Iterator[str]:
 
 
 def _demand_known(request: Request, names: frozenset[str]) -> None:
-    """Raise Malformed for a query parameter that the route does not declare: a misspelt filter would show everything."""
+    """Raise Malformed for a query parameter that is not declared: a misspelt filter would show everything."""
     unknown = sorted(set(request.query_params) - names)[:_MOST_NAMED]
     if unknown:
         text = "This route has no such parameter"

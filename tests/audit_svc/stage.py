@@ -58,7 +58,7 @@ RECORD: dict[str, Any] = {
     "recorder": "OFFICE",
     "talked_to": ["LEADER-A"],
     "place": "会议室",
-    "time": "2015-03-16T09:30:00+08:00",
+    "time": "2015-03-10T08:30:00+08:00",
     "points_raised": ["扣分"],
     "explanation": "说明",
     "commitments": [{"text": "三月底前完成比对", "due": "2015-03-31"}],

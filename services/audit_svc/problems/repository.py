@@ -11,7 +11,7 @@ import asyncpg
 import msgspec
 
 from services.audit_svc.problems.domain import Policy
-from services.audit_svc.problems.following import Case, Problem, Stated
+from services.audit_svc.problems.objects import Case, Problem, Stated
 from services.audit_svc.problems.policies import policy_of
 from services.audit_svc.rows import add, read, save
 from shared.errors import NotFound
