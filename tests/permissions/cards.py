@@ -166,7 +166,7 @@ def plan(problem_id: str, owner: str, text: str) -> dict[str, Any]:
     return {
         "problem_id": problem_id,
         "plan": text,
-        "actions": [{"action": text, "owner": owner, "due": "2015-03-20"}],
+        "actions": [{"action": text, "owner": owner, "due": "2015-03-06"}],
     }
 
 

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from hashlib import blake2b
 from uuid import UUID
 
 import asyncpg
 
 from services.audit_svc.inspections.domain import FindingState
-from services.audit_svc.rows import read, save
+from services.audit_svc.rows import lock_key, read, save
 from services.audit_svc.views import UNIT, View, with_unit
 from shared.errors import NotFound
 
@@ -62,8 +61,7 @@ async def hold(driver: asyncpg.Connection, finding_id: UUID) -> Finding:
 
 async def recount(driver: asyncpg.Connection, metric_id: UUID, unit_id: UUID, period: str) -> tuple[int, int]:
     """Count the confirmed findings anew, one at a time; returns the next version and the count."""
-    name = f"audit/findings/{metric_id}/{unit_id}/{period}"
-    key = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
+    key = lock_key(f"audit/findings/{metric_id}/{unit_id}/{period}")
     await driver.execute("SELECT pg_advisory_xact_lock($1)", key)
     row = await driver.fetchrow(
         "INSERT INTO finding_counts AS known (metric_id, unit_id, period, version, count) "

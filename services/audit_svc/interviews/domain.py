@@ -27,7 +27,7 @@ _MOVES: Mapping[str, tuple[frozenset[str], InterviewState]] = {
     "record": (frozenset({"noticed", "held", "signed", "refused_to_sign"}), "held"),
     "sign": (frozenset({"held", "refused_to_sign"}), "held"),
     "refuse": (frozenset({"held"}), "refused_to_sign"),
-    "succeed": (frozenset({"held", "refused_to_sign"}), "held"),
+    "name_successor": (frozenset({"held", "refused_to_sign"}), "held"),
     "withdraw": (NOT_YET_HELD, "withdrawn"),
     # Another loss, or a graver one, calls for it now: whoever was invited is told anew.
     "replan": (NOT_YET_HELD, "planned"),
@@ -152,7 +152,7 @@ def succeed(standing: Standing, side: Side, successor: UUID, entitled: Collectio
     `entitled`: who is in the post today and may sign. Raises InterviewStepRefused before there is a record and once all
     is signed, AlreadySigned, StillInPost, SuccessorNotEntitled.
     """
-    step(standing.state, "succeed")
+    step(standing.state, "name_successor")
     if side in standing.signed:
         raise AlreadySigned
     if standing.named[side] in entitled:
