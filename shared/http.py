@@ -10,13 +10,14 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 from uuid import UUID
 
 import asyncpg
 import msgspec
 from fastapi import Depends, Query, Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
@@ -40,6 +41,7 @@ from shared.observability import log
 ORDINARY_BODY = 1_000_000
 _KEY_LENGTH = 200
 _LONGEST_TRAILED = 500
+_MOST_NAMED = 100
 _TAG = re.compile(r'(?:W/)?"?([0-9]{1,10})"?')
 _MOST_VERSIONS = 2**31 - 1  # what the columns hold
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -142,10 +144,26 @@ def permission_of(endpoint: Callable[..., Any]) -> str:
     raise TypeError(f"the route {endpoint.__module__}.{endpoint.__qualname__} names no permission in its signature")
 
 
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    """The query parameters that a route declares, also through what it depends on."""
+    yield from (field.alias for field in dependant.query_params)
+    for one in dependant.dependencies:
+        yield from _query_names(one)
+
+
+def _demand_known(request: Request, names: frozenset[str]) -> None:
+    """Raise Malformed for a query parameter that is not declared: a misspelt filter would show everything."""
+    unknown = sorted(set(request.query_params) - names)[:_MOST_NAMED]
+    if unknown:
+        text = "This route has no such parameter"
+        raise Malformed(details=[Detail(f"?{name}", "parameter_unknown", text) for name in unknown])
+
+
 class TransactionalRoute(APIRoute):
     """A route that authenticates, checks its permission, runs in one transaction, and commits before it answers.
 
-    An endpoint marked by `takes_up_to` reads larger bodies than the ordinary 1 MB.
+    A query parameter that its signature does not name is refused. An endpoint marked by `takes_up_to` reads larger
+    bodies than the ordinary 1 MB.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -160,6 +178,7 @@ class TransactionalRoute(APIRoute):
         permission = permission_of(self.endpoint)
         keyed = not getattr(self.endpoint, "computes", False)
         limit: int = getattr(self.endpoint, "takes_up_to", ORDINARY_BODY)
+        names = frozenset(_query_names(self.dependant))
 
         async def handle(request: Request) -> Response:
             actor: Actor = await request.app.state.authenticator.actor(request.headers.get("authorization"))
@@ -170,6 +189,7 @@ class TransactionalRoute(APIRoute):
             try:
                 if not actor.may(permission):
                     raise Forbidden(permission=permission)
+                _demand_known(request, names)
                 async with database.transaction(actor.subject) as uow:
                     request.state.uow = uow
                     if request.method == "POST" and keyed:

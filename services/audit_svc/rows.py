@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from functools import cache
+from hashlib import blake2b
 from typing import Any, TypeVar
 
 import asyncpg
@@ -45,6 +46,11 @@ async def add(driver: asyncpg.Connection, table: str, columns: Sequence[str], ro
 def read(kind: type[_T], record: asyncpg.Record) -> _T:
     """A record as its dataclass; the record has exactly its columns, or more."""
     return kind(**{name: record[name] for name in _names(kind)})  # type: ignore[arg-type]  # a class is hashable
+
+
+def lock_key(name: str) -> int:
+    """The 64-bit key of an advisory lock."""
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
 
 
 @cache

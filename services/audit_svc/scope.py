@@ -6,6 +6,7 @@ from uuid import UUID
 import asyncpg
 from fastapi import Request
 
+from services.audit_svc.people import path_of
 from shared.auth import Actor
 from shared.clock import Clock
 from shared.errors import NotFound, OutsideScope
@@ -19,15 +20,10 @@ def clock_of(request: Request) -> Clock:
 
 async def demand(driver: asyncpg.Connection, actor: Actor, unit_id: UUID, day: date, *, read: str, write: str) -> None:
     """Raise NotFound for what the actor may not even see, OutsideScope for what may be seen but not changed."""
-    path = await driver.fetchval(
-        "SELECT path FROM directory_unit_spans WHERE unit_id = $1 AND effective_from <= $2 "
-        "AND (effective_to IS NULL OR effective_to > $2)",
-        unit_id,
-        day,
-    )
-    if not actor.may(read) or not actor.reach(read).covers(unit_id, path or ""):
+    path = await path_of(driver, unit_id, day)
+    if not actor.may(read) or not actor.reach(read).covers(unit_id, path):
         raise NotFound
-    actor.reach(write).demand(unit_id, path or "")
+    actor.reach(write).demand(unit_id, path)
 
 
 def demand_everywhere(actor: Actor, permission: str) -> None:

@@ -7,24 +7,17 @@ import asyncpg
 from services.audit_svc.inspections.domain import count_id_of
 from shared.contracts.audit import FindingConfirmed, MakeupVerified
 from shared.db import Database
-from shared.errors import Refused
+from shared.snapshot import ReaderUnknown
 
 _BATCH = 500
 _NONE = UUID(int=0)
-
-
-class ReaderUnknown(Refused):
-    """No event of audit_svc is read by that service."""
-
-    code = "reader_unknown"
-    zh, en = "{reader} 不读取追责服务的事件", "{reader} reads no event of audit_svc"
 
 
 async def send_snapshot(database: Database, reader: str) -> int:
     """Send everything that the reader reads; returns how many events. Raises ReaderUnknown."""
     sources = {"scoring_svc": _send_makeups, "submission_svc": _send_counts}
     if reader not in sources:
-        raise ReaderUnknown(reader=reader)
+        raise ReaderUnknown(reader=reader, service="audit_svc", what="anything")
     sent = await sources[reader](database, reader)
     async with database.transaction("snapshot") as uow:
         uow.trail("snapshot", "service", reader, after={"events": sent})

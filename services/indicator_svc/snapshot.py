@@ -25,28 +25,25 @@ from shared.contracts.indicator import (
 )
 from shared.contracts.registry import Event, declaration_of
 from shared.db import Database
+from shared.snapshot import ReaderUnknown
 
 _BATCH = 500
 _FIRST = UUID(int=0)
 _Source = Callable[[asyncpg.Pool], AsyncIterator[Event]]
 
 
-class NotARead(ValueError):
-    """The named service does not read that event type, or it is none of ours."""
-
-
 async def redrive(database: Database, to: str, types: Collection[str] = ()) -> dict[str, int]:
     """Send the state of these event types (all that the service reads if none is named) to one service.
 
-    Returns how many events of each type were sent. Raises NotARead.
+    Returns how many events of each type were sent. Raises ReaderUnknown.
     """
     sources = {declaration_of(contract).name: (contract, source) for contract, source in _SOURCES.items()}
     wanted = list(types) or [name for name, (contract, _) in sources.items() if to in declaration_of(contract).readers]
     for name in wanted:
         if name not in sources or to not in declaration_of(sources[name][0]).readers:
-            raise NotARead(f"{to} does not read {name} from indicator_svc")
+            raise ReaderUnknown(reader=to, service="indicator_svc", what=name)
     if not wanted:
-        raise NotARead(f"{to} reads nothing from indicator_svc")
+        raise ReaderUnknown(reader=to, service="indicator_svc", what="anything")
     return {name: await _send(database, to, sources[name][1]) for name in sources if name in wanted}
 
 

@@ -19,14 +19,7 @@ from services.scoring_svc.ranking.use_cases import published_event
 from shared.contracts.known import declarations
 from shared.contracts.scoring import CellScore, Deduction, PeriodClosed, PeriodConfirmed, PeriodFenced, PointsRegained
 from shared.db import Database, UnitOfWork
-from shared.errors import Refused
-
-
-class ReaderUnknown(Refused):
-    """No event of scoring_svc is read by that service."""
-
-    code = "reader_unknown"
-    zh, en = "{reader} 不读取计分服务的事件", "{reader} reads no event of scoring_svc"
+from shared.snapshot import ReaderUnknown
 
 
 def types_read_by(reader: str) -> frozenset[str]:
@@ -37,7 +30,7 @@ def types_read_by(reader: str) -> frozenset[str]:
         if declared.producer == "scoring_svc" and reader in declared.readers
     }
     if not found:
-        raise ReaderUnknown(reader=reader)
+        raise ReaderUnknown(reader=reader, service="scoring_svc", what="anything")
     return frozenset(found)
 
 

@@ -1,6 +1,7 @@
 """A small bureau on stage: a city with two districts, its people, one set of two indicators, and a policy."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -58,7 +59,7 @@ RECORD: dict[str, Any] = {
     "recorder": "OFFICE",
     "talked_to": ["LEADER-A"],
     "place": "会议室",
-    "time": "2015-03-16T09:30:00+08:00",
+    "time": "2015-03-10T08:30:00+08:00",
     "points_raised": ["扣分"],
     "explanation": "说明",
     "commitments": [{"text": "三月底前完成比对", "due": "2015-03-31"}],
@@ -163,6 +164,17 @@ class Stage:
         )  # fmt: skip
         people = ("OFFICE", "HEAD", "LEADER-A", "LIAISON-A", "LEADER-B", "AUDITOR", "INSPECTOR", "SECOND")
         return cls(service, *(service.client(person=person) for person in people))
+
+    @contextmanager
+    def at(self, moment: datetime) -> Iterator[None]:
+        """Work at another business moment."""
+        clock = self.service.app.state.clock
+        before = clock.now()
+        clock.set(moment, by="test")
+        try:
+            yield
+        finally:
+            clock.set(before, by="test")
 
     async def publish_policy(self, policy: Mapping[str, Any] = POLICY, **headers: str) -> httpx.Response:
         return await self.office.put("/v1/policies/P", json=policy, headers=headers)

@@ -1,7 +1,12 @@
+import asyncio
+import os
+import sys
+
 import pytest
 
-from services.audit_svc.snapshot import ReaderUnknown, send_snapshot
+from services.audit_svc.snapshot import send_snapshot
 from shared.contracts.audit import FindingConfirmed, MakeupVerified
+from shared.snapshot import ReaderUnknown
 from tests.audit_svc.stage import Stage, deducted, deduction, scores
 
 FINDING = {
@@ -29,3 +34,18 @@ async def test_a_snapshot_says_the_same_again_to_one_reader(stage: Stage) -> Non
         assert subjects[0]["nats_subject"].startswith(f"snapshot.{reader}.")
     with pytest.raises(ReaderUnknown):
         await send_snapshot(stage.service.database, "indicator_svc")
+
+
+async def test_the_command_tells_what_it_sent_or_why_not(stage: Stage) -> None:
+    async def run(reader: str) -> tuple[int | None, str, str]:
+        arguments = ("-m", "services.audit_svc", "snapshot", "--to", reader)
+        environment = {**os.environ, "LIANDONG_DATABASE_URL": stage.service.dsns.app}
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *arguments, env=environment, stdout=pipe, stderr=pipe
+        )
+        said, complained = await process.communicate()
+        return process.returncode, said.decode(), complained.decode()
+
+    assert await run("scoring_svc") == (0, "snapshot for scoring_svc: 0 recorded, the relay sends them\n", "")
+    assert await run("indicator_svc") == (1, "", "indicator_svc does not read anything of audit_svc\n")

@@ -3,9 +3,10 @@
 import pytest
 
 from services.indicator_svc.catalogue.schemas import _METRIC
-from services.indicator_svc.snapshot import NotARead, redrive
+from services.indicator_svc.snapshot import redrive
 from shared.contracts.envelope import data_of, unseal
 from shared.contracts.roles import Role, Scope
+from shared.snapshot import ReaderUnknown
 from tests.indicator_svc.catalogue.test_api import SET, UNITS, card, draft, publish
 from tests.indicator_svc.conftest import RuleChecker, Start
 from tests.indicator_svc.organisation.test_units_api import load, patch
@@ -49,5 +50,5 @@ async def test_the_snapshot_tells_everything_once_more(start: Start, checker: Ru
         assert set(sent) == {row["type"] for row in first}
         only = await redrive(service.database, "audit_svc", ["unit.changed.v1"])
         assert only == {"unit.changed.v1": len(UNITS)}
-        with pytest.raises(NotARead):
+        with pytest.raises(ReaderUnknown):
             await redrive(service.database, "audit_svc", ["metric.changed.v1"])

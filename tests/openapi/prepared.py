@@ -1,11 +1,13 @@
 """A bureau that has what the examples speak of, founded around them: some of it is made by the examples themselves."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import httpx
 
-from shared.contracts.identity import set_id
+from shared.clock import SHANGHAI
+from shared.contracts.identity import person_id, set_id
 from tests.openapi.documents import Example, Key, examples_of
 from tests.permissions.bureau import Bureau, done
 from tests.permissions.cards import RULE, card
@@ -14,6 +16,7 @@ SET, CONDUCT = "WH2015-DISTRICT", "WH2015-CONDUCT"
 DISTRICTS = ("420102", "420103", "420105")
 COLLECTION, REVENUE, FINDINGS = "M-COL-UNREGISTERED", "M-REV-REVENUE-PLAN-COMPLETED", "M-COND-04"
 OFFICE, HEAD, LEADER, LIAISON = "P0011", "P0001", "P0131", "P0132"
+NEXT_HEAD = "P0002"
 FIRST, SECOND = "P0201", "P0202"
 _SINCE = "2015-01-01"
 _LABEL = {"zh": "数", "en": "figure"}
@@ -108,6 +111,20 @@ async def rest_of_the_metrics(bureau: Bureau) -> None:
     findings = {"code": FINDINGS, "name": _LABEL, "type": "count", "unit": _LABEL, "allowed": {"at_least": "0"}}
     metrics = {"metrics": [revenue, findings]}
     await done(bureau.ask("indicator_svc", "setup").post("/v1/metric-batches", json=metrics))
+
+
+async def head_recalled(bureau: Bureau) -> None:
+    """The day of the interview has come, and after it the head is recalled and succeeded."""
+    bureau.services["audit_svc"].app.state.clock.set(datetime(2015, 3, 16, 12, tzinfo=SHANGHAI), by="test")
+    setup = bureau.ask("indicator_svc", "setup")
+    person = {"code": NEXT_HEAD, "name": "人员", "unit_code": "420100", "post": "局长"}
+    await done(setup.post("/v1/person-batches", json={"people": [person]}))
+    term = {"person_code": NEXT_HEAD, "role": "committee", "unit_code": "420100", "scope": "all"}
+    await done(setup.post("/v1/appointment-batches", json={"appointments": [{**term, "effective_from": _SINCE}]}))
+    statement = "SELECT appointment_id FROM directory_appointments WHERE subject = $1"
+    ended = await bureau.one("indicator_svc", statement, str(person_id(HEAD)))
+    await done(setup.post(f"/v1/appointments/{ended}/revocations", json={"reason": "调离"}))
+    await bureau.tell()
 
 
 async def set_of_the_cards(bureau: Bureau) -> None:

@@ -8,13 +8,14 @@ from shared.testing import TestIssuer
 from tests.openapi.prepared import (
     COLLECTION,
     FIRST,
-    HEAD,
     LEADER,
+    NEXT_HEAD,
     OFFICE,
     REVENUE,
     SET,
     Prepared,
     fenced,
+    head_recalled,
     rest_of_the_facts,
     rest_of_the_metrics,
     rest_of_the_organisation,
@@ -115,8 +116,10 @@ async def _interview(prepared: Prepared, case_id: str) -> None:
     listed = await done(prepared.bureau.ask(_A, OFFICE).get("/v1/interviews", params={"case_id": case_id}))
     one = {"interview_id": listed["items"][0]["interview_id"]}
     noticed = await send(_A, "POST", f"{at}/notice", OFFICE, version=listed["items"][0]["version"], **one)
+    await head_recalled(prepared.bureau)
     held = await send(_A, "POST", f"{at}/record", OFFICE, version=noticed["version"], **one)
-    await send(_A, "POST", f"{at}/signatures", HEAD, told={"content_hash": held["content_hash"]}, **one)
+    await send(_A, "POST", f"{at}/successions", OFFICE, version=held["version"], **one)
+    await send(_A, "POST", f"{at}/signatures", NEXT_HEAD, told={"content_hash": held["content_hash"]}, **one)
     await send(_A, "POST", f"{at}/refusals", OFFICE, **one)
 
 

@@ -15,6 +15,7 @@ import httpx
 
 from shared.clock import SHANGHAI, Clock
 from shared.contracts.envelope import data_of, unseal
+from shared.contracts.identity import person_id
 from shared.contracts.known import declarations
 from shared.contracts.registry import SERVICES
 from shared.contracts.roles import Role
@@ -24,6 +25,7 @@ from tests.permissions.served import served, tokens_for_services
 from tests.permissions.tree import CITY, EVALUATED, TREE, UNITS, Caller, Placement, callers, covert, figure, secret
 
 OFFICE, HEAD, FEED, VICTIM_FEED = "P-OFFICE", "P-HEAD", "cl-feed", "cl-victim"
+NEXT_HEAD = "P-NEXT-HEAD"  # since the head was recalled, after the interviews that were held
 FIRST, SECOND = "P-INSPECTOR-1", "P-INSPECTOR-2"
 CONFIRMED, OPEN = "2015-01", "2015-02"
 _STATIC = {"setup": "operator", "indicator_svc": "service", "scoring_svc": "service"}
@@ -138,11 +140,13 @@ async def _people(bureau: Bureau) -> None:
     ]
     await done(setup.post("/v1/unit-batches", json={"units": units}))
     staff = [(OFFICE, "QOFF", "科员"), (HEAD, CITY, "局长"), (FIRST, CITY, "督查"), (SECOND, CITY, "督查")]
+    staff += [(NEXT_HEAD, CITY, "局长")]
     staff += [(victim(unit), unit, "干部") for unit in UNITS] + [(leader(unit), unit, "局长") for unit in EVALUATED]
     staff += [(one.code, one.unit, "干部") for one in bureau.callers if not one.is_client]
     people = [{"code": c, "name": f"人{secret(u)}", "unit_code": u, "post": post} for c, u, post in staff]
     await done(setup.post("/v1/person-batches", json={"people": people}))
     given = [(OFFICE, Role.PERFORMANCE_OFFICE, CITY, "all"), (HEAD, Role.COMMITTEE, CITY, "all")]
+    given += [(NEXT_HEAD, Role.COMMITTEE, CITY, "all")]
     given += [(FIRST, Role.INSPECTOR, CITY, "all"), (SECOND, Role.INSPECTOR, CITY, "all")]
     given += [(victim(unit), Role.COMMITTEE, unit, "own") for unit in UNITS]
     given += [(leader(unit), Role.UNIT_LEADER, unit, "own") for unit in EVALUATED]
@@ -219,11 +223,21 @@ async def _follow_up(bureau: Bureau) -> None:
         if place > 0:
             await _interview(bureau, problem, place)
             await _cure(bureau, problem, place)
+    await _recall_the_head(bureau)
     first, second = bureau.ask("audit_svc", FIRST), bureau.ask("audit_svc", SECOND)
     for unit in EVALUATED:
         await done(first.post("/v1/findings", json=cards.finding(unit, covert(unit))))
         found = await done(first.post("/v1/findings", json=cards.finding(unit, secret(unit))))
         await done(second.post(f"/v1/findings/{found['finding_id']}/confirmation"))
+    await bureau.tell()
+
+
+async def _recall_the_head(bureau: Bureau) -> None:
+    """Who held the interviews may not sign any more."""
+    statement = "SELECT appointment_id FROM directory_appointments WHERE subject = $1"
+    term = await bureau.one("indicator_svc", statement, str(person_id(HEAD)))
+    setup = bureau.ask("indicator_svc", "setup")
+    await done(setup.post(f"/v1/appointments/{term}/revocations", json={"reason": "调离"}))
     await bureau.tell()
 
 

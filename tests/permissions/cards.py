@@ -155,7 +155,7 @@ def record(talker: str, recorder: str, talked_to: str, text: str) -> dict[str, A
         "recorder": recorder,
         "talked_to": [talked_to],
         "place": "会议室",
-        "time": "2015-02-16T09:30:00+08:00",
+        "time": "2015-02-10T08:30:00+08:00",
         "points_raised": [text],
         "explanation": text,
         "commitments": [],
@@ -166,7 +166,7 @@ def plan(problem_id: str, owner: str, text: str) -> dict[str, Any]:
     return {
         "problem_id": problem_id,
         "plan": text,
-        "actions": [{"action": text, "owner": owner, "due": "2015-03-20"}],
+        "actions": [{"action": text, "owner": owner, "due": "2015-03-06"}],
     }
 
 

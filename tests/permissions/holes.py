@@ -231,7 +231,7 @@ HOLES: tuple[Hole, ...] = (
     Hole(
         "a single problem is answered to anybody",
         "audit_svc",
-        forgets_scope("audit_svc.problems.reading", "one_problem"),
+        forgets_scope("audit_svc.problems.api", "one"),
         ("/problems/{problem_id}",),
     ),
     Hole(
@@ -249,7 +249,7 @@ HOLES: tuple[Hole, ...] = (
     Hole(
         "the filter by unit goes around the scope of interviews",
         "audit_svc",
-        forgets_scope("audit_svc.interviews.repository", "page", _filters_by_unit),
+        forgets_scope("audit_svc.interviews.api", "page", _filters_by_unit),
         ("/v1/interviews",),
     ),
 )

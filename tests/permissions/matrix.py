@@ -175,17 +175,22 @@ class Matrix:
     async def _read_rows(self, recipe: Recipe, caller: Caller) -> None:
         seen = self._sees(recipe, caller) & frozenset(recipe.objects)
         base = await recipe.ask(self.bureau, caller, recipe.objects[0])
-        answer = await self._send(recipe, caller, Ask(base.path, {**base.query, "limit": 500}))
+        most = {"limit": 500} if self._takes_limit(recipe) else {}
+        answer = await self._send(recipe, caller, Ask(base.path, {**base.query, **most}))
         self._rows_are(recipe, f"{recipe} by {caller}", answer, seen, seen)
         if recipe.unit_filter is not None:
             targets = self._targets(recipe, caller)
             for unit in targets if self.wide else (targets[0], targets[-1]):
-                query = {**base.query, recipe.unit_filter: unit, "limit": 500}
+                query = {**base.query, recipe.unit_filter: unit, **most}
                 answer = await self._send(recipe, caller, Ask(base.path, query))
                 wanted = seen & (below(unit) if recipe.unit_filter == "under" else {unit})
                 self._rows_are(recipe, f"{recipe} ?{recipe.unit_filter}={unit} by {caller}", answer, seen, wanted)
         if recipe.pages and (self.wide or caller.scope is not Scope.ALL):
             await self._read_pages(recipe, caller, base, seen)
+
+    def _takes_limit(self, recipe: Recipe) -> bool:
+        operation = self.bureau.services[recipe.service].app.openapi()["paths"][recipe.path]["get"]
+        return any(one["name"] == "limit" for one in operation.get("parameters", ()))
 
     async def _read_pages(self, recipe: Recipe, caller: Caller, base: Ask, seen: Units) -> None:
         """All pages one after another, and the page after a place where somebody else's list stood."""

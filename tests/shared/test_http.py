@@ -117,6 +117,23 @@ async def test_malformed_bodies_name_their_place(plain: RunningService) -> None:
     assert (nowhere.status_code, nowhere.json()["code"]) == (404, "not_found")
 
 
+async def test_a_misspelt_filter_is_refused_instead_of_showing_everything(plain: RunningService) -> None:
+    client, code = plain.client(client="setup"), f"filter-{uuid4()}"
+    await client.post("/v1/things", json={"code": code})
+    # Declared by the route itself under an alias, and by what it depends on.
+    assert (await client.get("/v1/things", params={"version": 1, "code": code})).json() == {"count": 1}
+    for misspelt in ("cdoe", "at_least", "Code"):
+        answer = await client.get("/v1/things", params={"code": code, misspelt: "1"})
+        assert (answer.status_code, answer.json()["code"]) == (422, "malformed")
+        assert [error["pointer"] for error in answer.json()["errors"]] == [f"?{misspelt}"]
+    unheard = await client.post("/v1/things?dry_run=true", json={"code": f"{code}-2"})
+    assert (unheard.status_code, unheard.json()["errors"][0]["code"]) == (422, "parameter_unknown")
+    assert await plain.database.reads.fetchval("SELECT outcome FROM trail ORDER BY id DESC") == "refused:malformed"
+    assert (await client.get("/v1/things", params={"code": code})).json() == {"count": 1}
+    # Who may not read at all learns nothing about the route.
+    assert (await plain.client(client="peer").get("/v1/things?cdoe=1")).status_code == 403
+
+
 async def test_the_language_of_the_reader(plain: RunningService) -> None:
     client = plain.client()
     chinese = await client.get("/v1/things", headers={"accept-language": "zh-CN"})

@@ -1,17 +1,14 @@
 """All queries of the inspections room."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from hashlib import blake2b
-from typing import Any
 from uuid import UUID
 
 import asyncpg
 
 from services.audit_svc.inspections.domain import FindingState
-from services.audit_svc.rows import read, save
-from shared.auth import Reach, reach_condition
+from services.audit_svc.rows import lock_key, read, save
+from services.audit_svc.views import UNIT, View, with_unit
 from shared.errors import NotFound
 
 
@@ -35,17 +32,6 @@ class Finding:
     recorded_on: date
     updated_at: datetime
     version: int
-
-
-async def unit_by_code(driver: asyncpg.Connection, code: str, day: date) -> UUID | None:
-    """The unit that bears a code on a day."""
-    found: UUID | None = await driver.fetchval(
-        "SELECT unit_id FROM directory_unit_spans WHERE code = $1 AND effective_from <= $2 "
-        "AND (effective_to IS NULL OR effective_to > $2)",
-        code,
-        day,
-    )
-    return found
 
 
 async def is_inspected(driver: asyncpg.Connection, metric_id: UUID, unit_id: UUID, period_kind: str) -> bool:
@@ -75,8 +61,7 @@ async def hold(driver: asyncpg.Connection, finding_id: UUID) -> Finding:
 
 async def recount(driver: asyncpg.Connection, metric_id: UUID, unit_id: UUID, period: str) -> tuple[int, int]:
     """Count the confirmed findings anew, one at a time; returns the next version and the count."""
-    name = f"audit/findings/{metric_id}/{unit_id}/{period}"
-    key = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
+    key = lock_key(f"audit/findings/{metric_id}/{unit_id}/{period}")
     await driver.execute("SELECT pg_advisory_xact_lock($1)", key)
     row = await driver.fetchrow(
         "INSERT INTO finding_counts AS known (metric_id, unit_id, period, version, count) "
@@ -91,58 +76,11 @@ async def recount(driver: asyncpg.Connection, metric_id: UUID, unit_id: UUID, pe
     return row["version"], row["count"]
 
 
-_PATH = "coalesce(u.path, '')"
-_FROM = (
-    "FROM findings f LEFT JOIN directory_unit_spans u ON u.unit_id = f.unit_id AND u.effective_from <= $1 "
-    "AND (u.effective_to IS NULL OR u.effective_to > $1)"
+VIEW = View(
+    shown=f"f.*, {UNIT}",
+    source=f"findings f {with_unit('f.unit_id')}",
+    unit_id="f.unit_id",
+    order="f.recorded_on",
+    key="f.finding_id",
+    filters={"state": "f.state", "unit": "u.code", "period": "f.period", "problem_type": "f.metric_code"},
 )
-_SHOWN = "f.*, u.code AS unit, u.name AS unit_name"
-
-
-async def page(
-    driver: asyncpg.Connection,
-    reach: Reach,
-    day: date,
-    filters: dict[str, Any],
-    after: Sequence[str] | None,
-    limit: int,
-    *,
-    unconfirmed: Reach,
-) -> list[asyncpg.Record]:
-    """A page of findings within reach, by the day they were recorded; those not confirmed only in `unconfirmed`."""
-    rows: list[asyncpg.Record] = await driver.fetch(
-        f"SELECT {_SHOWN} {_FROM} WHERE {reach_condition('f.unit_id', _PATH, 2)} "
-        f"AND (f.state = 'confirmed' OR {reach_condition('f.unit_id', _PATH, 5)}) "
-        "AND ($8::text IS NULL OR f.state = $8) AND ($9::text IS NULL OR u.code = $9) "
-        "AND ($10::text IS NULL OR f.period = $10) AND ($11::text IS NULL OR f.metric_code = $11) "
-        "AND ($12::date IS NULL OR (f.recorded_on, f.finding_id) > ($12, $13::uuid)) "
-        "ORDER BY f.recorded_on, f.finding_id LIMIT $14",
-        day,
-        *reach.parameters,
-        *unconfirmed.parameters,
-        filters.get("state"),
-        filters.get("unit"),
-        filters.get("period"),
-        filters.get("problem_type"),
-        date.fromisoformat(after[0]) if after else None,
-        UUID(after[1]) if after else None,
-        limit + 1,
-    )
-    return rows
-
-
-async def one(
-    driver: asyncpg.Connection, reach: Reach, day: date, finding_id: UUID, *, unconfirmed: Reach
-) -> asyncpg.Record:
-    """One finding within reach, one not confirmed only in `unconfirmed`. Raises NotFound."""
-    row = await driver.fetchrow(
-        f"SELECT {_SHOWN} {_FROM} WHERE {reach_condition('f.unit_id', _PATH, 2)} "
-        f"AND (f.state = 'confirmed' OR {reach_condition('f.unit_id', _PATH, 5)}) AND f.finding_id = $8",
-        day,
-        *reach.parameters,
-        *unconfirmed.parameters,
-        finding_id,
-    )
-    if row is None:
-        raise NotFound
-    return row

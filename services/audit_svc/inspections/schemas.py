@@ -1,8 +1,12 @@
 """HTTP shapes of the inspections room."""
 
+from datetime import date, datetime
+from uuid import UUID
+
 from pydantic import ConfigDict
 
-from services.audit_svc.shapes import Body, Code, PeriodKey, Sha256, Text
+from services.audit_svc.inspections.domain import FindingState
+from services.audit_svc.shapes import Answer, Body, Code, PeriodKey, Sha256, Text
 from shared.moments import Moment
 
 
@@ -39,3 +43,30 @@ class WithdrawalIn(Body):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"reason": "经核实不属实"}]})
 
     reason: Text
+
+
+class FindingStateOut(Answer):
+    """What became of a finding."""
+
+    finding_id: UUID
+    state: FindingState
+    version: int
+
+
+class FindingOut(FindingStateOut):
+    """A finding. `problem_type` is the code of the metric that counts it; persons by their ids."""
+
+    problem_type: str
+    metric_id: UUID
+    unit_id: UUID
+    unit: str | None
+    unit_name: str | None
+    period: str
+    text: str
+    evidence_hash: str
+    occurred_at: datetime
+    recorded_by: str
+    confirmed_by: str | None
+    withdrawn_by: str | None
+    reason: str
+    recorded_on: date

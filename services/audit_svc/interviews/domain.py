@@ -1,14 +1,16 @@
 """The rule book of interviews (约谈): the steps, who may sign what, and what a signature is worth.
 
+Who left the post before signing is succeeded: the successor in the post signs for who talked, on the same record.
+
 An interview counts as signed only while both named persons have signed the hash of its current record; a later edit
 is a new version of the record and needs both again. Pure.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID, uuid5
 
@@ -25,6 +27,7 @@ _MOVES: Mapping[str, tuple[frozenset[str], InterviewState]] = {
     "record": (frozenset({"noticed", "held", "signed", "refused_to_sign"}), "held"),
     "sign": (frozenset({"held", "refused_to_sign"}), "held"),
     "refuse": (frozenset({"held"}), "refused_to_sign"),
+    "name_successor": (frozenset({"held", "refused_to_sign"}), "held"),
     "withdraw": (NOT_YET_HELD, "withdrawn"),
     # Another loss, or a graver one, calls for it now: whoever was invited is told anew.
     "replan": (NOT_YET_HELD, "planned"),
@@ -63,9 +66,40 @@ class AlreadySigned(Refused):
     zh, en = "该方已在现行谈话记录上签字", "This side has signed the current record"
 
 
+class NoticeTimePassed(Refused):
+    """A notice invites to a talk that is still to come."""
+
+    code = "notice_time_passed"
+    zh, en = "约谈时间 {time} 已过", "The time of the interview, {time}, has passed"
+
+
+class RecordTimeToCome(Refused):
+    """Nobody can record what has not been said yet."""
+
+    code = "record_time_to_come"
+    zh, en = "谈话时间 {time} 尚未到来", "The time of the talk, {time}, has not come yet"
+
+
+class StillInPost(Refused):
+    """Who is still in the post signs in person."""
+
+    code = "still_in_post"
+    zh, en = "该方人员仍在任，应由本人签字", "The person named for this side is still in post and signs in person"
+
+
+class SuccessorNotEntitled(Refused):
+    """A successor holds the post, or leads the unit, that the one named before held, and may sign."""
+
+    code = "successor_not_entitled"
+    zh, en = "该人员并未接任该职务，或无签字权限", "This person has not succeeded to the post, or may not sign"
+
+
 @dataclass(frozen=True)
 class Standing:
-    """Where an interview stands: the hash of its current record, and the hash that each side last signed of it."""
+    """Where an interview stands: the hash of its current record, and the hash that each side last signed of it.
+
+    `named`: who signs for each side, the person whom the notice names or the successor named since.
+    """
 
     state: InterviewState
     record_version: int
@@ -110,6 +144,33 @@ def refuse(standing: Standing, side: Side) -> Standing:
     if side in standing.signed:
         raise AlreadySigned
     return replace(standing, state=step(standing.state, "refuse"))
+
+
+def succeed(standing: Standing, side: Side, successor: UUID, entitled: Collection[UUID]) -> None:
+    """Whether a successor may sign for a side in place of who was named for it: the record and what is signed stand.
+
+    `entitled`: who is in the post today and may sign. Raises InterviewStepRefused before there is a record and once all
+    is signed, AlreadySigned, StillInPost, SuccessorNotEntitled.
+    """
+    step(standing.state, "name_successor")
+    if side in standing.signed:
+        raise AlreadySigned
+    if standing.named[side] in entitled:
+        raise StillInPost
+    if successor not in entitled or successor in standing.named.values():
+        raise SuccessorNotEntitled
+
+
+def demand_to_come(time: datetime, now: datetime) -> None:
+    """A notice names a time of this minute or later. Raises NoticeTimePassed."""
+    if time < now.replace(second=0, microsecond=0):
+        raise NoticeTimePassed(time=time.isoformat())
+
+
+def demand_come(time: datetime, now: datetime) -> None:
+    """A record names a time that has come. Raises RecordTimeToCome."""
+    if time > now:
+        raise RecordTimeToCome(time=time.isoformat())
 
 
 def is_fully_signed(standing: Standing) -> bool:

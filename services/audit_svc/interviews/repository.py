@@ -1,7 +1,7 @@
 """All queries of the interviews room."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -10,8 +10,8 @@ import asyncpg
 import msgspec
 
 from services.audit_svc.interviews.domain import InterviewState, Side, Standing
-from services.audit_svc.rows import read, save
-from shared.auth import Reach, reach_condition
+from services.audit_svc.rows import add, read, save
+from services.audit_svc.views import CARD, UNIT, View, with_card, with_unit
 from shared.errors import NotFound
 
 
@@ -41,6 +41,20 @@ class Interview:
     opened_on: date
     updated_at: datetime
     version: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Succession:
+    """From a version of the interview on, a successor signs for a side in place of who was named for it before."""
+
+    interview_id: UUID
+    version: int
+    side: Side
+    predecessor_id: UUID
+    person_id: UUID
+    reason: str
+    named_by: str
+    named_at: datetime
 
 
 async def of_cases(driver: asyncpg.Connection, case_ids: Sequence[UUID]) -> list[Interview]:
@@ -94,50 +108,6 @@ async def next_serial(driver: asyncpg.Connection, quarter: str) -> int:
         quarter,
     )
     return serial
-
-
-async def people(driver: asyncpg.Connection, codes: Sequence[str]) -> dict[str, asyncpg.Record]:
-    """Persons by staff number, with the name and code of their unit today."""
-    rows = await driver.fetch(
-        "SELECT p.person_id, p.code, p.name, p.unit_id, p.post FROM directory_people p WHERE p.code = ANY($1::text[])",
-        codes,
-    )
-    return {row["code"]: row for row in rows}
-
-
-async def person_codes(driver: asyncpg.Connection, ids: Sequence[UUID]) -> dict[UUID, str]:
-    """Staff numbers by person."""
-    rows = await driver.fetch("SELECT person_id, code FROM directory_people WHERE person_id = ANY($1::uuid[])", ids)
-    return {row["person_id"]: row["code"] for row in rows}
-
-
-async def holders_above(driver: asyncpg.Connection, unit_id: UUID, post: str, day: date) -> list[asyncpg.Record]:
-    """Who holds a post in a unit that stands above the given one in the tree of a day."""
-    rows: list[asyncpg.Record] = await driver.fetch(
-        "SELECT p.person_id, p.code FROM directory_unit_spans below "
-        "JOIN directory_unit_spans above ON starts_with(below.path, above.path) AND above.unit_id <> below.unit_id "
-        "AND above.effective_from <= $3 AND (above.effective_to IS NULL OR above.effective_to > $3) "
-        "JOIN directory_people p ON p.unit_id = above.unit_id AND p.post = $2 "
-        "WHERE below.unit_id = $1 AND below.effective_from <= $3 "
-        "AND (below.effective_to IS NULL OR below.effective_to > $3) ORDER BY p.code",
-        unit_id,
-        post,
-        day,
-    )
-    return rows
-
-
-async def leaders_of(driver: asyncpg.Connection, unit_id: UUID, day: date) -> list[asyncpg.Record]:
-    """Who leads a unit on a day: appointments as its leader, to this very unit."""
-    rows: list[asyncpg.Record] = await driver.fetch(
-        "SELECT p.person_id, p.code FROM directory_appointments a "
-        "JOIN directory_people p ON p.person_id::text = a.subject "
-        "WHERE a.unit_id = $1 AND a.role = 'unit_leader' AND NOT a.revoked AND a.effective_from <= $2 "
-        "AND (a.effective_to IS NULL OR a.effective_to > $2) ORDER BY p.code",
-        unit_id,
-        day,
-    )
-    return rows
 
 
 async def add_record(
@@ -196,6 +166,11 @@ async def add_refusal(
     )
 
 
+async def add_succession(driver: asyncpg.Connection, succession: Succession) -> None:
+    """Append who signs for a side from now on."""
+    await add(driver, "interview_successions", [field.name for field in fields(Succession)], [vars(succession)])
+
+
 async def standing_of(driver: asyncpg.Connection, interview: Interview) -> Standing:
     """Where the interview stands, with what was signed of its current record."""
     content_hash = await driver.fetchval(
@@ -211,6 +186,11 @@ async def standing_of(driver: asyncpg.Connection, interview: Interview) -> Stand
     named: dict[Side, UUID] = {}
     if interview.interviewer_id and interview.interviewee_id:
         named = {"interviewer": interview.interviewer_id, "interviewee": interview.interviewee_id}
+        successors = await driver.fetch(
+            "SELECT side, person_id FROM interview_successions WHERE interview_id = $1 ORDER BY version",
+            interview.interview_id,
+        )
+        named |= {row["side"]: row["person_id"] for row in successors}
     return Standing(
         interview.state,
         interview.record_version,
@@ -238,63 +218,24 @@ async def signed_commitments(driver: asyncpg.Connection, problem_id: UUID) -> li
     return list(row["content"]["commitments"]) if row else []
 
 
-_PATH = "coalesce(u.path, '')"
-_PLACE = (
-    "LEFT JOIN directory_unit_spans u ON u.unit_id = i.unit_id AND u.effective_from <= $1 "
-    "AND (u.effective_to IS NULL OR u.effective_to > $1) LEFT JOIN cards c ON c.indicator_id = i.indicator_id"
+VIEW = View(
+    shown=f"i.*, {UNIT}, {CARD}",
+    source=f"interviews i {with_unit('i.unit_id')} {with_card('i.indicator_id')}",
+    unit_id="i.unit_id",
+    order="i.opened_on",
+    key="i.interview_id",
+    filters={"state": "i.state", "unit": "u.code", "case_id": "i.case_id"},
 )
-_SHOWN = "i.*, u.code AS unit, u.name AS unit_name, c.code AS indicator, c.name AS indicator_name"
-
-
-async def page(
-    driver: asyncpg.Connection,
-    reach: Reach,
-    day: date,
-    filters: dict[str, Any],
-    after: Sequence[str] | None,
-    limit: int,
-) -> list[asyncpg.Record]:
-    """A page of interviews within reach, in the order they were opened."""
-    rows: list[asyncpg.Record] = await driver.fetch(
-        f"SELECT {_SHOWN} FROM interviews i {_PLACE} "
-        f"WHERE {reach_condition('i.unit_id', _PATH, 2)} "
-        "AND ($5::text IS NULL OR i.state = $5) AND ($6::text IS NULL OR u.code = $6) "
-        "AND ($7::uuid IS NULL OR i.case_id = $7) "
-        "AND ($8::date IS NULL OR (i.opened_on, i.interview_id) > ($8, $9::uuid)) "
-        "ORDER BY i.opened_on, i.interview_id LIMIT $10",
-        day,
-        *reach.parameters,
-        filters.get("state"),
-        filters.get("unit"),
-        filters.get("case"),
-        date.fromisoformat(after[0]) if after else None,
-        UUID(after[1]) if after else None,
-        limit + 1,
-    )
-    return rows
-
-
-async def one(driver: asyncpg.Connection, reach: Reach, day: date, interview_id: UUID) -> asyncpg.Record:
-    """One interview within reach. Raises NotFound."""
-    row = await driver.fetchrow(
-        f"SELECT {_SHOWN} FROM interviews i {_PLACE} "
-        f"WHERE {reach_condition('i.unit_id', _PATH, 2)} AND i.interview_id = $5",
-        day,
-        *reach.parameters,
-        interview_id,
-    )
-    if row is None:
-        raise NotFound
-    return row
 
 
 async def history(driver: asyncpg.Connection, interview_id: UUID) -> dict[str, list[dict[str, Any]]]:
-    """Every version of the record, every signature, every refusal."""
+    """Every version of the record, every signature, every refusal, every successor named to sign."""
     found: dict[str, list[dict[str, Any]]] = {}
     for name, table, order in (
         ("records", "interview_records", "record_version"),
         ("signatures", "interview_signatures", "record_version, side"),
         ("refusals", "interview_refusals", "record_version, side"),
+        ("successions", "interview_successions", "version"),
     ):
         rows = await driver.fetch(f"SELECT * FROM {table} WHERE interview_id = $1 ORDER BY {order}", interview_id)
         found[name] = [{key: value for key, value in row.items() if key != "interview_id"} for row in rows]

@@ -1,4 +1,4 @@
-"""Tables of the interviews room: the interviews of cases, its records by version, signatures, refusals, serials."""
+"""Tables of the interviews room: interviews of cases, records by version, signatures, refusals, successors, serials."""
 
 from sqlalchemy import Column, Date, DateTime, Index, Integer, MetaData, Table, Text, UniqueConstraint, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -65,6 +65,19 @@ def define(metadata: MetaData) -> None:
         Column("witness", Text, nullable=False),
         Column("recorded_by", Text, nullable=False),
         Column("recorded_at", DateTime(timezone=True), nullable=False),
+        info=_APPEND_ONLY,
+    )
+    Table(
+        "interview_successions",
+        metadata,
+        Column("interview_id", Uuid, primary_key=True),
+        Column("version", Integer, primary_key=True, autoincrement=False),
+        Column("side", Text, nullable=False),
+        Column("predecessor_id", Uuid, nullable=False),
+        Column("person_id", Uuid, nullable=False),
+        Column("reason", Text, nullable=False),
+        Column("named_by", Text, nullable=False),
+        Column("named_at", DateTime(timezone=True), nullable=False),
         info=_APPEND_ONLY,
     )
     Table(

@@ -1,6 +1,5 @@
-"""What can be done about interviews: plan and withdraw with their case, notify, record, sign, refuse."""
+"""What can be done about interviews: notify, record, sign, refuse. How they follow their case: following.py."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -9,11 +8,11 @@ from uuid import UUID
 
 from services.audit_svc.interviews import repository
 from services.audit_svc.interviews.domain import (
-    NOT_YET_HELD,
-    InterviewState,
     Side,
+    Standing,
+    demand_come,
+    demand_to_come,
     hash_of,
-    interview_id_of,
     notice_number,
     quarter_of,
     record,
@@ -22,14 +21,14 @@ from services.audit_svc.interviews.domain import (
     step,
 )
 from services.audit_svc.interviews.repository import Interview
+from services.audit_svc.interviews.standing import hold_interview, store_interview
+from services.audit_svc.people import holders_above, known_parties, leaders_of, people
 from services.audit_svc.problems import repository as problems
-from services.audit_svc.problems.following import Call, Moment, Problem
 from services.audit_svc.problems.standing import close_finished_case, moment_of
-from services.audit_svc.rectification.use_cases import add_commitments
-from services.audit_svc.timeline import Happened, note
-from shared.clock import Clock
+from services.audit_svc.rectification.planning import add_commitments, check_promises
+from shared.clock import SHANGHAI, Clock
 from shared.db import UnitOfWork
-from shared.errors import Detail, Malformed, Refused, Stale
+from shared.errors import Detail, Malformed, Refused
 
 
 class InterviewerNotEntitled(Refused):
@@ -53,6 +52,16 @@ class IntervieweeNotLeader(Refused):
     zh, en = (
         "被约谈人须为该单位负责人；现有负责人 {count} 人",
         "The interviewed must be the unit's leader; it has {count}",
+    )
+
+
+class ParticipantUnknown(Refused):
+    """Who is invited to take part is a person or a unit of the directory."""
+
+    status, code = 422, "participant_unknown"
+    zh, en = (
+        "没有名为“{participant}”的人员（工号）或单位",
+        "{participant} is neither a staff number nor the code or name of a unit",
     )
 
 
@@ -84,54 +93,20 @@ class CaseClosed(Refused):
     zh, en = "案件已办结，谈话记录不再修改", "The case is closed; its record is not edited any more"
 
 
-async def follow_cases(
-    uow: UnitOfWork, calls: Sequence[Call], reasons: Mapping[UUID | None, str], moment: Moment
-) -> None:
-    """One interview for all that a case demands one for, and another for what comes after it was held.
-
-    Withdrawn while not yet held when the case does not demand it any more.
-    """
-    if not calls:
-        return
-    driver = await uow.driver()
-    known: dict[UUID, list[Interview]] = defaultdict(list)
-    for interview in await repository.of_cases(driver, [call.case.case_id for call in calls]):
-        known[interview.case_id].append(interview)
-    changed: list[Interview] = []
-    happened: list[Happened] = []
-    for call in calls:
-        case = call.case
-        after = _followed(known[case.case_id], call, reasons.get(case.case_id, "policy"), moment)
-        if after is None:
-            continue
-        changed.append(after)
-        what = "interview_withdrawn" if after.state == "withdrawn" else "interview_planned"
-        state = next((one.state for one in known[case.case_id] if one.interview_id == after.interview_id), None)
-        uow.trail(what, "interview", after.interview_id, before=state, after={"state": after.state, "tier": after.tier})
-        happened.append(
-            Happened(
-                case_id=case.case_id,
-                problem_id=after.problem_id,
-                at=moment.now,
-                what=what,
-                detail={"interview_id": after.interview_id, "tier": after.tier, "reason": after.reason},
-            )
-        )
-    await repository.save_interviews(driver, changed)
-    await note(uow, happened)
-
-
 async def give_notice(
     uow: UnitOfWork, interview_id: UUID, wanted: dict[str, Any], seen: int, clock: Clock
 ) -> Interview:
     """Send the notice, or a changed one under the same number: who meets whom, when, where and why.
 
     Without `interviewer` the one holder of the policy's post above the unit is taken, without `interviewee` the unit's
-    leader. Raises InterviewerNotNamed, InterviewerNotEntitled, IntervieweeNotLeader, Stale.
+    leader. Raises InterviewerNotNamed, InterviewerNotEntitled, IntervieweeNotLeader, NoticeTimePassed,
+    ParticipantUnknown, Stale.
     """
     driver, moment = await uow.driver(), moment_of(clock)
-    known = await _hold(uow, interview_id, seen)
+    known = await hold_interview(uow, interview_id, seen)
     state = step(known.state, "notice")
+    demand_to_come(datetime.fromisoformat(wanted["time"]), moment.now)
+    await _check_participants(uow, wanted["participants"], moment.today)
     interviewer = await _interviewer(uow, known, wanted.pop("interviewer"), moment.today)
     interviewee = await _interviewee(uow, known, wanted.pop("interviewee"), moment.today)
     if interviewer == interviewee:
@@ -143,7 +118,7 @@ async def give_notice(
     changed = replace(
         known, state=state, number=number, notice=wanted, interviewer_id=interviewer, interviewee_id=interviewee
     )
-    return await _store(uow, known, changed, moment.now, "interview_noticed", {"number": number})
+    return await store_interview(uow, known, changed, moment.now, "interview_noticed", {"number": number})
 
 
 async def write_record(
@@ -151,14 +126,19 @@ async def write_record(
 ) -> Interview:
     """Write down what was said; every later edit is a new version and needs both signatures again.
 
-    Raises Stale, CaseClosed, NamedPersonAbsent, RecorderTakesPart, InterviewStepRefused, Malformed for unknown persons.
+    Raises Stale, CaseClosed, NamedPersonAbsent, RecorderTakesPart, RecordTimeToCome, InterviewStepRefused, Malformed
+    for unknown persons, and for new commitments what `check_promises` raises.
     """
     driver, moment = await uow.driver(), moment_of(clock)
-    known = await _hold(uow, interview_id, seen)
+    known = await hold_interview(uow, interview_id, seen)
     if await repository.is_closed(driver, known.case_id):
         raise CaseClosed
-    await _check_persons(uow, known, content)
     standing = await repository.standing_of(driver, known)
+    step(standing.state, "record")
+    talked_at = datetime.fromisoformat(content["time"]).astimezone(SHANGHAI)
+    demand_come(talked_at, moment.now)
+    await _check_persons(uow, known, standing, content)
+    await _check_commitments(uow, known, content["commitments"], talked_at.date(), moment.today)
     version = standing.record_version + 1
     full = {**content, "interview_id": str(interview_id), "number": known.number, "record_version": version}
     after = record(standing, hash_of(full))
@@ -166,24 +146,28 @@ async def write_record(
     covers = known.covers if known.record_version else await repository.demanded_in(driver, known.case_id)
     changed = replace(known, state=after.state, record_version=version, covers=covers)
     detail = {"record_version": version, "content_hash": after.content_hash}
-    return await _store(uow, known, changed, moment.now, "interview_recorded", detail)
+    return await store_interview(uow, known, changed, moment.now, "interview_recorded", detail)
 
 
 async def put_signature(
     uow: UnitOfWork, interview_id: UUID, side: Side, person: UUID | None, content_hash: str, clock: Clock
 ) -> Interview:
-    """Sign the current record for one side; when both have, the commitments become actions.
+    """Sign the current record for one side, in person or for who talked; when both have, commitments become actions.
 
     Raises NotTheNamedPerson, StaleSignature, AlreadySigned, InterviewStepRefused.
     """
     driver, moment = await uow.driver(), moment_of(clock)
-    known = await _hold(uow, interview_id, None)
+    known = await hold_interview(uow, interview_id, None)
     standing = await repository.standing_of(driver, known)
     after = sign(standing, side, person, content_hash)
     if person is not None:
         await repository.add_signature(driver, known, side, person, content_hash, moment.now)
-    detail = {"side": side, "content_hash": content_hash, "record_version": known.record_version}
-    stored = await _store(uow, known, replace(known, state=after.state), moment.now, "interview_signed", detail)
+    detail: dict[str, Any] = {"side": side, "content_hash": content_hash, "record_version": known.record_version}
+    talked = known.interviewer_id if side == "interviewer" else known.interviewee_id
+    if person != talked:
+        detail["signed_for"] = talked
+    changed = replace(known, state=after.state)
+    stored = await store_interview(uow, known, changed, moment.now, "interview_signed", detail)
     if after.state == "signed":
         content = await repository.current_content(driver, interview_id, known.record_version)
         await add_commitments(uow, known.problem_id, content["commitments"] if content else [], moment)
@@ -199,110 +183,25 @@ async def record_refusal(
     Raises AlreadySigned, InterviewStepRefused, WitnessTakesPart, Malformed for an unknown witness.
     """
     driver, moment = await uow.driver(), moment_of(clock)
-    known = await _hold(uow, interview_id, None)
-    after = refuse(await repository.standing_of(driver, known), side)
-    seen_by = (await repository.people(driver, [witness])).get(witness)
+    known = await hold_interview(uow, interview_id, None)
+    standing = await repository.standing_of(driver, known)
+    after = refuse(standing, side)
+    seen_by = (await people(driver, [witness])).get(witness)
     if seen_by is None:
         raise Malformed(details=[Detail("/witness", "person_unknown")])
-    if seen_by["person_id"] in {known.interviewer_id, known.interviewee_id}:
+    if seen_by in {known.interviewer_id, known.interviewee_id, *standing.named.values()}:
         raise WitnessTakesPart
     await repository.add_refusal(driver, known, side, reason, witness, uow.who, moment.now)
     detail = {"side": side, "reason": reason, "witness": witness}
-    stored = await _store(uow, known, replace(known, state=after.state), moment.now, "signature_refused", detail)
+    changed = replace(known, state=after.state)
+    stored = await store_interview(uow, known, changed, moment.now, "signature_refused", detail)
     await close_finished_case(uow, known.case_id, moment)
     return stored
 
 
-async def _hold(uow: UnitOfWork, interview_id: UUID, seen: int | None) -> Interview:
-    """Hold the pair, then the interview: the same order as when a deduction withdraws it."""
-    driver = await uow.driver()
-    await problems.lock_pairs(driver, [await repository.pair_of(driver, interview_id)])
-    known = await repository.hold(driver, interview_id)
-    if seen is not None and known.version != seen:
-        raise Stale
-    return known
-
-
-async def _store(
-    uow: UnitOfWork, before: Interview, changed: Interview, now: datetime, what: str, detail: dict[str, Any]
-) -> Interview:
-    stored = replace(changed, version=before.version + 1, updated_at=now)
-    await repository.save_interviews(await uow.driver(), [stored])
-    uow.trail(what, "interview", stored.interview_id, before=before, after={**detail, "state": stored.state})
-    happened = Happened(
-        case_id=stored.case_id,
-        problem_id=stored.problem_id,
-        at=now,
-        what=what,
-        detail={"interview_id": stored.interview_id, **detail},
-    )
-    await note(uow, [happened])
-    return stored
-
-
-def _followed(known: Sequence[Interview], call: Call, reason: str, moment: Moment) -> Interview | None:
-    """The interview as the case wants it, or None where nothing changes."""
-    spoken_of = {problem_id for one in known if one.record_version for problem_id in one.covers}
-    wanting = [problem for problem in call.demanding if problem.problem_id not in spoken_of]
-    last = known[-1] if known else None
-    if not wanting:
-        if last is None or last.state not in NOT_YET_HELD:
-            return None
-        state: InterviewState = step(last.state, "withdraw")
-        return replace(last, state=state, reason=reason, updated_at=moment.now, version=last.version + 1)
-    trigger = wanting[0]
-    if last is None or last.record_version:
-        return _planned(trigger, call.case.case_id, last.no + 1 if last else 1, moment)
-    if last.state == "withdrawn":
-        # The number stays: the register of notices has no gap, and its notice will be a changed one.
-        return replace(
-            _planned(trigger, last.case_id, last.no, moment),
-            state=step(last.state, "plan_again"),
-            number=last.number,
-            version=last.version + 1,
-        )
-    # A notice that was given stands while what it names is still wanted, and by nobody higher.
-    named = {trigger.problem_id} if last.state == "planned" else {one.problem_id for one in wanting}
-    if last.problem_id in named and (last.tier, last.interviewer_post) == (trigger.tier, trigger.interviewer_post):
-        return None
-    return replace(
-        last,
-        state=step(last.state, "replan"),
-        problem_id=trigger.problem_id,
-        tier=trigger.tier,
-        interviewer_post=trigger.interviewer_post,
-        updated_at=moment.now,
-        version=last.version + 1,
-    )
-
-
-def _planned(trigger: Problem, case_id: UUID, no: int, moment: Moment) -> Interview:
-    return Interview(
-        interview_id=interview_id_of(case_id, no),
-        case_id=case_id,
-        no=no,
-        problem_id=trigger.problem_id,
-        unit_id=trigger.unit_id,
-        indicator_id=trigger.indicator_id,
-        tier=trigger.tier,
-        interviewer_post=trigger.interviewer_post,
-        state="planned",
-        number=None,
-        notice=None,
-        interviewer_id=None,
-        interviewee_id=None,
-        record_version=0,
-        covers=[],
-        reason="",
-        opened_on=moment.today,
-        updated_at=moment.now,
-        version=1,
-    )
-
-
 async def _interviewer(uow: UnitOfWork, interview: Interview, named: str | None, today: date) -> UUID:
     post = interview.interviewer_post or ""
-    holders = await repository.holders_above(await uow.driver(), interview.unit_id, post, today)
+    holders = await holders_above(await uow.driver(), interview.unit_id, post, today)
     if named is None:
         if len(holders) != 1:
             raise InterviewerNotNamed(post=post, count=len(holders))
@@ -315,17 +214,38 @@ async def _interviewer(uow: UnitOfWork, interview: Interview, named: str | None,
 
 
 async def _interviewee(uow: UnitOfWork, interview: Interview, named: str | None, today: date) -> UUID:
-    leaders = await repository.leaders_of(await uow.driver(), interview.unit_id, today)
+    leaders = await leaders_of(await uow.driver(), interview.unit_id, today)
     fitting: list[UUID] = [row["person_id"] for row in leaders if named is None or row["code"] == named]
     if len(fitting) != 1:
         raise IntervieweeNotLeader(count=len(leaders))
     return fitting[0]
 
 
-async def _check_persons(uow: UnitOfWork, interview: Interview, content: Mapping[str, Any]) -> None:
+async def _check_participants(uow: UnitOfWork, names: Sequence[str], today: date) -> None:
+    known = await known_parties(await uow.driver(), names, today)
+    for place, name in enumerate(names):
+        if name not in known:
+            detail = Detail(f"/participants/{place}", ParticipantUnknown.code)
+            raise ParticipantUnknown(participant=name, details=[detail])
+
+
+async def _check_commitments(
+    uow: UnitOfWork, interview: Interview, commitments: Sequence[dict[str, Any]], talked_on: date, today: date
+) -> None:
+    """Those that the current record does not hold already are promised now, on the day of the talk."""
+    driver = await uow.driver()
+    current = await repository.current_content(driver, interview.interview_id, interview.record_version)
+    standing = current["commitments"] if current else []
+    fresh = {f"/commitments/{no}": one for no, one in enumerate(commitments) if one not in standing}
+    if fresh:
+        problem = await problems.hold_problem(driver, interview.problem_id)
+        await check_promises(driver, problem, fresh, planned_on=talked_on, today=today)
+
+
+async def _check_persons(uow: UnitOfWork, interview: Interview, standing: Standing, content: Mapping[str, Any]) -> None:
     driver = await uow.driver()
     talkers, talked_to, recorder = content["talkers"], content["talked_to"], content["recorder"]
-    known = await repository.people(driver, [*talkers, *talked_to, recorder])
+    known = await people(driver, [*talkers, *talked_to, recorder])
     unknown = [
         Detail(f"/{name}/{place}", "person_unknown")
         for name, codes in (("talkers", talkers), ("talked_to", talked_to))
@@ -336,9 +256,9 @@ async def _check_persons(uow: UnitOfWork, interview: Interview, content: Mapping
         unknown.append(Detail("/recorder", "person_unknown"))
     if unknown:
         raise Malformed(details=unknown)
-    if recorder in talkers or recorder in talked_to:
+    if recorder in talkers or recorder in talked_to or known[recorder] in standing.named.values():
         raise RecorderTakesPart
-    present = {known[code]["person_id"] for code in talkers}, {known[code]["person_id"] for code in talked_to}
+    present = {known[code] for code in talkers}, {known[code] for code in talked_to}
     if interview.interviewer_id is not None and (
         interview.interviewer_id not in present[0] or interview.interviewee_id not in present[1]
     ):

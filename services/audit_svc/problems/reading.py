@@ -1,4 +1,4 @@
-"""The queries behind the GET routes of the problems room: pages and single objects within reach, with their story."""
+"""The queries behind the GET routes of the problems room: what is shown of problems and cases, with their story."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -8,115 +8,47 @@ from uuid import UUID
 import asyncpg
 
 from services.audit_svc.problems.reconciliation import Followed, LossyCell
-from shared.auth import Reach, reach_condition
-from shared.errors import NotFound
+from services.audit_svc.views import CARD, UNIT, View, with_card, with_unit
 
-_PATH = "coalesce(u.path, '')"
-_PLACE = (
-    "LEFT JOIN directory_unit_spans u ON u.unit_id = p.unit_id AND u.effective_from <= $1 "
-    "AND (u.effective_to IS NULL OR u.effective_to > $1) "
-    "LEFT JOIN cards c ON c.indicator_id = p.indicator_id"
+_NAMED = f"p.*, {UNIT}, {CARD}, c.set_code AS set"
+_PLACE = f"{with_unit('p.unit_id')} {with_card('p.indicator_id')}"
+PROBLEMS = View(
+    # With the day until which the cure was extended.
+    shown=(
+        f"{_NAMED}, (SELECT r.due FROM rectifications r WHERE r.problem_id = p.problem_id AND r.extensions > 0) "
+        "AS extended_to"
+    ),
+    source=f"problems p {_PLACE}",
+    unit_id="p.unit_id",
+    order="p.period",
+    key="p.problem_id",
+    filters={
+        "unit": "u.code",
+        "state": "p.state",
+        "tier": "p.tier",
+        "period": "p.period",
+        "indicator": "c.code",
+        "set": "c.set_code",
+        "deduction_id": "p.deduction_id",
+    },
+    by_day=False,
 )
-_SHOWN = "p.*, u.code AS unit, u.name AS unit_name, c.code AS indicator, c.name AS indicator_name, c.set_code AS set"
-# A problem, with the day until which its cure was extended.
-_PROBLEM = (
-    f"{_SHOWN}, (SELECT r.due FROM rectifications r WHERE r.problem_id = p.problem_id AND r.extensions > 0) "
-    "AS extended_to"
+CASES = View(
+    shown=_NAMED,
+    source=f"cases p {_PLACE}",
+    unit_id="p.unit_id",
+    order="p.opened_on",
+    key="p.case_id",
+    filters={"unit": "u.code", "state": "p.state", "tier": "p.tier", "indicator": "c.code"},
 )
-
-
-async def problem_page(
-    driver: asyncpg.Connection,
-    reach: Reach,
-    day: date,
-    filters: dict[str, Any],
-    after: Sequence[str] | None,
-    limit: int,
-) -> list[asyncpg.Record]:
-    """A page of problems within reach, by period."""
-    rows: list[asyncpg.Record] = await driver.fetch(
-        f"SELECT {_PROBLEM} FROM problems p {_PLACE} WHERE {reach_condition('p.unit_id', _PATH, 2)} "
-        "AND ($5::text IS NULL OR u.code = $5) AND ($6::text IS NULL OR p.state = $6) "
-        "AND ($7::text IS NULL OR p.tier = $7) AND ($8::text IS NULL OR p.period = $8) "
-        "AND ($9::text IS NULL OR c.code = $9) AND ($10::uuid IS NULL OR p.deduction_id = $10) "
-        "AND ($11::text IS NULL OR c.set_code = $11) "
-        "AND ($12::text IS NULL OR (p.period, p.problem_id) > ($12, $13::uuid)) "
-        "ORDER BY p.period, p.problem_id LIMIT $14",
-        day,
-        *reach.parameters,
-        filters.get("unit"),
-        filters.get("state"),
-        filters.get("tier"),
-        filters.get("period"),
-        filters.get("indicator"),
-        filters.get("deduction_id"),
-        filters.get("set"),
-        after[0] if after else None,
-        UUID(after[1]) if after else None,
-        limit + 1,
-    )
-    return rows
-
-
-async def one_problem(driver: asyncpg.Connection, reach: Reach, day: date, problem_id: UUID) -> asyncpg.Record:
-    """One problem within reach. Raises NotFound."""
-    row = await driver.fetchrow(
-        f"SELECT {_PROBLEM} FROM problems p {_PLACE} "
-        f"WHERE {reach_condition('p.unit_id', _PATH, 2)} AND p.problem_id = $5",
-        day,
-        *reach.parameters,
-        problem_id,
-    )
-    if row is None:
-        raise NotFound
-    return row
-
-
-async def case_page(
-    driver: asyncpg.Connection,
-    reach: Reach,
-    day: date,
-    filters: dict[str, Any],
-    after: Sequence[str] | None,
-    limit: int,
-) -> list[asyncpg.Record]:
-    """A page of cases within reach, by the day they were opened."""
-    rows: list[asyncpg.Record] = await driver.fetch(
-        f"SELECT {_SHOWN} FROM cases p {_PLACE} WHERE {reach_condition('p.unit_id', _PATH, 2)} "
-        "AND ($5::text IS NULL OR u.code = $5) AND ($6::text IS NULL OR p.state = $6) "
-        "AND ($7::text IS NULL OR p.tier = $7) AND ($8::text IS NULL OR c.code = $8) "
-        "AND ($9::date IS NULL OR (p.opened_on, p.case_id) > ($9, $10::uuid)) "
-        "ORDER BY p.opened_on, p.case_id LIMIT $11",
-        day,
-        *reach.parameters,
-        filters.get("unit"),
-        filters.get("state"),
-        filters.get("tier"),
-        filters.get("indicator"),
-        date.fromisoformat(after[0]) if after else None,
-        UUID(after[1]) if after else None,
-        limit + 1,
-    )
-    return rows
-
-
-async def one_case(driver: asyncpg.Connection, reach: Reach, day: date, case_id: UUID) -> asyncpg.Record:
-    """One case within reach. Raises NotFound."""
-    row = await driver.fetchrow(
-        f"SELECT {_SHOWN} FROM cases p {_PLACE} WHERE {reach_condition('p.unit_id', _PATH, 2)} AND p.case_id = $5",
-        day,
-        *reach.parameters,
-        case_id,
-    )
-    if row is None:
-        raise NotFound
-    return row
 
 
 async def problems_of_case(driver: asyncpg.Connection, day: date, case_id: UUID) -> list[asyncpg.Record]:
     """The problems of a case, by period; the caller has checked that the case is within reach."""
     rows: list[asyncpg.Record] = await driver.fetch(
-        f"SELECT {_PROBLEM} FROM problems p {_PLACE} WHERE p.case_id = $2 ORDER BY p.period, p.problem_id", day, case_id
+        f"SELECT {PROBLEMS.shown} FROM {PROBLEMS.source} WHERE p.case_id = $2 ORDER BY p.period, p.problem_id",
+        day,
+        case_id,
     )
     return rows
 
@@ -168,16 +100,6 @@ async def rectification_of(driver: asyncpg.Connection, problem_id: UUID) -> dict
         problem_id,
     )
     return None if row is None else dict(row)
-
-
-async def verifications_of(driver: asyncpg.Connection, problem_id: UUID) -> list[dict[str, Any]]:
-    """What later figures proved or did not prove."""
-    rows = await driver.fetch(
-        "SELECT period, cell_version, outcome, full_marks, loss, at FROM verifications WHERE problem_id = $1 "
-        "ORDER BY period, cell_version",
-        problem_id,
-    )
-    return [dict(row) for row in rows]
 
 
 async def followed_in(driver: asyncpg.Connection, set_id: UUID, period: str) -> list[Followed]:

@@ -4,16 +4,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from hashlib import blake2b
 from uuid import UUID
 
 import asyncpg
 import msgspec
 
 from services.audit_svc.problems.domain import Policy
-from services.audit_svc.problems.following import Case, Problem, Stated
+from services.audit_svc.problems.objects import Case, Problem, Stated
 from services.audit_svc.problems.policies import policy_of
-from services.audit_svc.rows import add, read, save
+from services.audit_svc.rows import add, lock_key, read, save
 from shared.errors import NotFound
 
 Pair = tuple[UUID, UUID]
@@ -22,18 +21,13 @@ _VERSION_COLUMNS = (
 )  # fmt: skip
 
 
-def _key(name: str) -> int:
-    """The 64-bit key of an advisory lock."""
-    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
-
-
-_POLICIES = _key("audit/policies")
+_POLICIES = lock_key("audit/policies")
 
 
 async def lock_pairs(driver: asyncpg.Connection, pairs: Iterable[Pair]) -> None:
     """Hold each unit x indicator until the transaction ends, in one order for everybody; policies stand still."""
     await driver.execute("SELECT pg_advisory_xact_lock_shared($1)", _POLICIES)
-    keys = sorted({_key(f"audit/pair/{unit}/{indicator}") for unit, indicator in pairs})
+    keys = sorted({lock_key(f"audit/pair/{unit}/{indicator}") for unit, indicator in pairs})
     await driver.execute("SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS key", keys)
 
 

@@ -1,105 +1,15 @@
-"""HTTP shapes of the problems room."""
+"""HTTP shapes of the problems room; those of the policy table are in policy_schemas.py."""
 
-from datetime import date
-from typing import Annotated, Literal, Self
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
-from pydantic import ConfigDict, Field, StrictBool, StrictInt, model_validator
-from pydantic.config import JsonDict
+from pydantic import ConfigDict, Field
 
-from services.audit_svc.shapes import Body, Code, Points, Share, Text
-
-_TIER_EXAMPLE: JsonDict = {
-    "tier": "red",
-    "name": "红色",
-    "name_en": "red",
-    "any_of": [{"share_at_least": "0.8"}, {"repeats_at_least": 4, "repeats_within_months": 6}],
-    "measure": "interview",
-    "interview": True,
-    "interviewer_post": "局长",
-    "respond_within_working_days": 5,
-    "rectify_within_working_days": 20,
-    "make_up_share": "0.5",
-}
-_DAYS = Annotated[StrictInt, Field(ge=1, le=250)]
-
-
-class ConditionIn(Body):
-    """One condition; all that it names must hold. `of_tier` counts only repeats of that tier or a graver one."""
-
-    share_at_least: Share | None = None
-    loss_at_least: Points | None = None
-    repeats_at_least: Annotated[StrictInt, Field(ge=1, le=100)] | None = None
-    repeats_within_months: Annotated[StrictInt, Field(ge=1, le=60)] | None = None
-    of_tier: Code | None = None
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        repeats = self.repeats_at_least is not None
-        if repeats != (self.repeats_within_months is not None):
-            raise ValueError("repeats_at_least and repeats_within_months belong together")
-        if self.of_tier is not None and not repeats:
-            raise ValueError("of_tier needs repeats_at_least")
-        if self.share_at_least is None and self.loss_at_least is None and not repeats:
-            raise ValueError("a condition must say something")
-        return self
-
-
-class TierIn(Body):
-    """One tier. `cured_share`: the largest share of the full marks that a cured later period may lose."""
-
-    tier: Code
-    name: Text
-    name_en: Text
-    any_of: Annotated[list[ConditionIn], Field(min_length=1, max_length=20)]
-    measure: Code
-    interview: StrictBool
-    interviewer_post: Text
-    respond_within_working_days: _DAYS
-    rectify_within_working_days: _DAYS
-    make_up_share: Share
-    cured_share: Share = "0"
-
-
-class PolicyIn(Body):
-    """An accountability policy (追责办法): tiers from the gravest to the lightest; the first that fits applies.
-
-    `sets` names the indicator sets it judges, none means all. `code`, if given, repeats the path's.
-    """
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "examples": [
-                {
-                    "name": "绩效扣分追责办法",
-                    "name_en": "accountability for points lost",
-                    "effective_from": "2015-01-01",
-                    "sets": [],
-                    "tiers": [_TIER_EXAMPLE],
-                }
-            ]
-        },
-    )
-
-    code: Code | None = None
-    name: Text
-    name_en: Text
-    effective_from: date
-    sets: Annotated[list[Code], Field(max_length=50, default_factory=list)]
-    fields: Annotated[dict[str, str], Field(default_factory=dict)]
-    tiers: Annotated[list[TierIn], Field(min_length=1, max_length=20)]
-
-    @model_validator(mode="after")
-    def _tiers_are_known(self) -> Self:
-        names = [tier.tier for tier in self.tiers]
-        if len(set(names)) != len(names):
-            raise ValueError("two tiers bear the same name")
-        if {"unassigned", "below_threshold"} & set(names):
-            raise ValueError("unassigned and below_threshold are reserved")
-        unknown = {one.of_tier for tier in self.tiers for one in tier.any_of if one.of_tier} - set(names)
-        if unknown:
-            raise ValueError(f"of_tier names no tier of this policy: {sorted(unknown)}")
-        return self
+from services.audit_svc.interviews.domain import InterviewState
+from services.audit_svc.problems.domain import ProblemState
+from services.audit_svc.problems.reconciliation import Side
+from services.audit_svc.shapes import Answer, Body, PlainPoints, Text
 
 
 class CauseIn(Body):
@@ -126,3 +36,177 @@ class CauseAnalysisIn(Body):
 
     causes: Annotated[list[CauseIn], Field(min_length=1, max_length=20)]
     text: Text
+
+
+class CauseOut(Answer):
+    """The causes as the unit wrote them down, and by whom."""
+
+    problem_id: UUID
+    cause: dict[str, Any]
+    version: int
+
+
+class NamedPair(Answer):
+    """The unit and the indicator that something is about, with their codes and names of today."""
+
+    set: str | None
+    indicator_id: UUID
+    indicator: str | None
+    indicator_name: str | None
+    unit_id: UUID
+    unit: str | None
+    unit_name: str | None
+
+
+class ProblemOut(NamedPair):
+    """A problem (问题): the latest version of its deduction, what the policy demands, and how far the cure is.
+
+    Points are decimal text. `respond_by` and `rectify_by` are null where no tier sets a deadline, and while the
+    calendar of their year is not published. `makeup_points`: what the verified cure asks back; `regained`: what was
+    won back.
+    """
+
+    problem_id: UUID
+    deduction_id: UUID
+    deduction_version: int
+    period: str
+    full_marks: PlainPoints
+    score: PlainPoints
+    loss: PlainPoints
+    timing: str
+    reason: str
+    note: str
+    state: ProblemState
+    tier: str
+    measure: str | None
+    interview_required: bool
+    policy: str | None
+    policy_version: int | None
+    respond_by: date | None
+    rectify_by: date | None
+    overdue: bool
+    case_id: UUID | None
+    cause: dict[str, Any] | None
+    verified_in: str | None
+    makeup_points: PlainPoints | None
+    regained: PlainPoints | None
+    entry_id: UUID | None
+    opened_on: date
+    version: int
+
+
+class DeductionVersionOut(Answer):
+    """One version of the deduction, as it was heard."""
+
+    version: int
+    full_marks: PlainPoints
+    score: PlainPoints
+    loss: PlainPoints
+    timing: str
+    reason: str
+    note: str
+    received_at: datetime
+
+
+class InterviewBriefOut(Answer):
+    """The interview of a problem or case, in short."""
+
+    interview_id: UUID
+    no: int
+    state: InterviewState
+    number: str | None
+    tier: str
+    interviewer_post: str | None
+    record_version: int
+    version: int
+
+
+class RectificationBriefOut(Answer):
+    """The rectification of a problem, in short; `planned` until its plan is accepted, then the problem's state."""
+
+    rectification_id: UUID
+    state: Literal["planned"] | ProblemState
+    due: date
+    extensions: int
+    returns: int
+    open_actions: int
+    version: int
+
+
+class VerificationOut(Answer):
+    """What a later confirmed figure proved."""
+
+    period: str
+    cell_version: int
+    outcome: Literal["cured", "not_cured"]
+    full_marks: PlainPoints
+    loss: PlainPoints
+    at: datetime
+
+
+class HappenedOut(Answer):
+    """One thing on the timeline; without `problem_id` it happened to the case as a whole."""
+
+    problem_id: UUID | None
+    at: datetime
+    what: str
+    who: str
+    detail: dict[str, Any]
+
+
+class ProblemCardOut(ProblemOut):
+    """One problem with everything that belongs to it."""
+
+    clauses: list[dict[str, Any]]
+    versions: list[DeductionVersionOut]
+    interview: InterviewBriefOut | None
+    rectification: RectificationBriefOut | None
+    verifications: list[VerificationOut]
+    timeline: list[HappenedOut]
+
+
+class CaseOut(NamedPair):
+    """A case: the problems of one unit and indicator until they are struck off."""
+
+    case_id: UUID
+    number: int
+    state: Literal["open", "lifted", "closed"]
+    tier: str
+    repeats: int
+    interview_required: bool
+    interviewer_post: str | None
+    trigger_problem_id: UUID | None
+    opened_on: date
+    closed_on: date | None
+    version: int
+
+
+class CaseCardOut(CaseOut):
+    """One case with its problems, its latest interview and everything that happened."""
+
+    problems: list[ProblemOut]
+    interview: InterviewBriefOut | None
+    timeline: list[HappenedOut]
+
+
+class GapOut(Answer):
+    """One deduction that is not followed as it should be. The codes are null when only the digest tells."""
+
+    side: Side
+    deduction_id: UUID | None
+    indicator: str | None
+    unit: str | None
+    expected_loss: PlainPoints | None
+    followed_loss: PlainPoints | None
+
+
+class ReconciliationOut(Answer):
+    """What was compared of a set and period. `deductions` and `digest_agrees` are null before scoring_svc's digest."""
+
+    set: str
+    period: str
+    deductions: int | None
+    problems: int
+    digest_agrees: bool | None
+    in_step: bool
+    gaps: list[GapOut]

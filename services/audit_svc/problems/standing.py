@@ -6,7 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from services.audit_svc.problems import repository
-from services.audit_svc.problems.following import Moment, Problem, close_if_done
+from services.audit_svc.problems.cases import close_if_done
+from services.audit_svc.problems.objects import Moment, Problem
 from services.audit_svc.timeline import Happened, note
 from shared.clock import Clock
 from shared.db import UnitOfWork

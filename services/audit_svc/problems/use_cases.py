@@ -12,17 +12,11 @@ from uuid import UUID
 
 import msgspec
 
-from services.audit_svc.interviews import use_cases as interviews
+from services.audit_svc.interviews.following import follow_cases
 from services.audit_svc.problems import reading, repository
 from services.audit_svc.problems.domain import FINISHED, Policy, problem_id_of
-from services.audit_svc.problems.following import (
-    Case,
-    Moment,
-    Outcome,
-    Problem,
-    Stated,
-    follow,
-)
+from services.audit_svc.problems.following import Outcome, follow
+from services.audit_svc.problems.objects import Case, Moment, Problem, Stated
 from services.audit_svc.problems.reconciliation import reconcile
 from services.audit_svc.problems.standing import close_finished_case, moment_of, store_problem
 from services.audit_svc.timeline import Happened, note
@@ -146,7 +140,7 @@ async def _store(uow: UnitOfWork, outcomes: Sequence[Outcome], before: dict[UUID
     await note(uow, happened)
     lifted = {problem.case_id: problem.note or problem.reason for problem in changed if problem.state == "lifted"}
     calls = [call for outcome in outcomes for call in outcome.calls]
-    await interviews.follow_cases(uow, calls, lifted, moment)
+    await follow_cases(uow, calls, lifted, moment)
     for case_id in sorted({p.case_id for p in changed if p.case_id and p.state in FINISHED}, key=str):
         await close_finished_case(uow, case_id, moment)
 
@@ -220,8 +214,8 @@ async def reconcile_period(uow: UnitOfWork, set_code: str, set_id: UUID, period:
                 "deduction_id": gap.deduction_id,
                 "indicator": names.get(gap.indicator_id) if gap.indicator_id else None,
                 "unit": names.get(gap.unit_id) if gap.unit_id else None,
-                "expected_loss": None if gap.expected_loss is None else format(gap.expected_loss, "f"),
-                "followed_loss": None if gap.followed_loss is None else format(gap.followed_loss, "f"),
+                "expected_loss": gap.expected_loss,
+                "followed_loss": gap.followed_loss,
             }
             for gap in found.gaps
         ],

@@ -4,14 +4,15 @@ The state of the cure is the problem's own; what stands here are the gates: noth
 ended, nothing is struck off without the written verification.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from uuid import UUID, uuid5
 
 from services.audit_svc.problems.domain import ProblemState, advance, is_cured, make_up_points
 from shared.contracts.periods import Period
-from shared.errors import Refused
+from shared.errors import Detail, Refused
 
 
 class ActionsNotEnded(Refused):
@@ -47,6 +48,34 @@ class ExtensionNotLater(Refused):
 
     code = "extension_not_later"
     zh, en = "新期限须晚于原期限 {due}", "The new deadline must be later than {due}"
+
+
+class DueBeforePlanned(Refused):
+    """Nobody can promise to have been ready before the day of the promise."""
+
+    code = "due_before_planned"
+    zh, en = "期限 {due} 早于制定之日 {planned_on}", "It is due on {due}, before {planned_on} when it was planned"
+
+
+class DuePastDeadline(Refused):
+    """The policy, or the extension, says until when the cure must be done."""
+
+    code = "due_past_deadline"
+    zh, en = "期限 {due} 晚于整改期限 {deadline}", "It is due on {due}, after the deadline of the cure, {deadline}"
+
+
+class OwnerUnknown(Refused):
+    """Somebody must answer for an action, and nobody bears this staff number."""
+
+    status, code = 422, "owner_unknown"
+    zh, en = "没有工号为 {owner} 的人员", "Nobody bears the staff number {owner}"
+
+
+class OwnerOutsideUnit(Refused):
+    """An action is done by the unit that answers for the loss: its own people, or those below it."""
+
+    code = "owner_outside_unit"
+    zh, en = "{owner} 现不在责任单位任职", "{owner} does not serve in the responsible unit at present"
 
 
 @dataclass(frozen=True)
@@ -86,6 +115,19 @@ class Verdict:
 def rectification_id_of(problem_id: UUID) -> UUID:
     """The identity of the one rectification of a problem."""
     return uuid5(problem_id, "rectification")
+
+
+def demand_in_time(dues: Mapping[str, date], planned_on: date, today: date, deadline: date | None) -> None:
+    """Each due day lies between the day it is planned and the deadline of the cure; `dues` by place in the request.
+
+    A deadline that has passed already bounds nothing: a plan that comes late is overdue whatever it says, and the
+    performance office decides over its days when it accepts it. Raises DueBeforePlanned, DuePastDeadline.
+    """
+    for pointer, due in dues.items():
+        if due < planned_on:
+            raise DueBeforePlanned(due=due, planned_on=planned_on, details=[Detail(pointer, DueBeforePlanned.code)])
+        if deadline is not None and today <= deadline < due:
+            raise DuePastDeadline(due=due, deadline=deadline, details=[Detail(pointer, DuePastDeadline.code)])
 
 
 def settle(cure: Cure, later: Sequence[Evidence]) -> Verdict:

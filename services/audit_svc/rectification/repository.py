@@ -8,10 +8,10 @@ from uuid import UUID
 
 import asyncpg
 
-from services.audit_svc.problems.following import Problem
+from services.audit_svc.problems.objects import Problem
 from services.audit_svc.rectification.domain import Evidence
 from services.audit_svc.rows import add, read, save
-from shared.auth import Reach, reach_condition
+from services.audit_svc.views import CARD, UNIT, View, with_card, with_unit
 from shared.contracts.periods import parse_period
 from shared.errors import NotFound
 
@@ -149,58 +149,18 @@ async def pairs_at_work(driver: asyncpg.Connection, cells: Iterable[tuple[UUID, 
     return [(row["unit_id"], row["indicator_id"]) for row in rows]
 
 
-_PATH = "coalesce(u.path, '')"
-_PLACE = (
-    "JOIN problems p USING (problem_id) JOIN (SELECT $1::date AS day) AS today ON true "
-    "LEFT JOIN directory_unit_spans u ON u.unit_id = r.unit_id AND u.effective_from <= today.day "
-    "AND (u.effective_to IS NULL OR u.effective_to > today.day) LEFT JOIN cards c ON c.indicator_id = p.indicator_id"
+_STATE = "CASE WHEN r.state = 'planned' THEN 'planned' ELSE p.state END"
+VIEW = View(
+    # What the plan's own state is, nobody asks: shown is how far the cure is.
+    shown=f"r.*, {_STATE} AS shown_state, p.period, {UNIT}, {CARD}",
+    source=(
+        f"rectifications r JOIN problems p USING (problem_id) {with_unit('r.unit_id')} {with_card('p.indicator_id')}"
+    ),
+    unit_id="r.unit_id",
+    order="r.opened_on",
+    key="r.rectification_id",
+    filters={"state": _STATE, "unit": "u.code", "problem_id": "r.problem_id"},
 )
-_SHOWN = (
-    "r.*, CASE WHEN r.state = 'planned' THEN 'planned' ELSE p.state END AS shown_state, p.period, "
-    "u.code AS unit, u.name AS unit_name, c.code AS indicator, c.name AS indicator_name"
-)
-
-
-async def page(
-    driver: asyncpg.Connection,
-    reach: Reach,
-    day: date,
-    filters: dict[str, Any],
-    after: Sequence[str] | None,
-    limit: int,
-) -> list[asyncpg.Record]:
-    """A page of rectifications within reach, by the day they were opened."""
-    rows: list[asyncpg.Record] = await driver.fetch(
-        f"SELECT {_SHOWN} FROM rectifications r {_PLACE} "
-        f"WHERE {reach_condition('r.unit_id', _PATH, 2)} "
-        "AND ($5::text IS NULL OR CASE WHEN r.state = 'planned' THEN 'planned' ELSE p.state END = $5) "
-        "AND ($6::text IS NULL OR u.code = $6) AND ($7::uuid IS NULL OR r.problem_id = $7) "
-        "AND ($8::date IS NULL OR (r.opened_on, r.rectification_id) > ($8, $9::uuid)) "
-        "ORDER BY r.opened_on, r.rectification_id LIMIT $10",
-        day,
-        *reach.parameters,
-        filters.get("state"),
-        filters.get("unit"),
-        filters.get("problem"),
-        date.fromisoformat(after[0]) if after else None,
-        UUID(after[1]) if after else None,
-        limit + 1,
-    )
-    return rows
-
-
-async def one(driver: asyncpg.Connection, reach: Reach, day: date, rectification_id: UUID) -> asyncpg.Record:
-    """One rectification within reach. Raises NotFound."""
-    row = await driver.fetchrow(
-        f"SELECT {_SHOWN} FROM rectifications r {_PLACE} "
-        f"WHERE {reach_condition('r.unit_id', _PATH, 2)} AND r.rectification_id = $5",
-        day,
-        *reach.parameters,
-        rectification_id,
-    )
-    if row is None:
-        raise NotFound
-    return row
 
 
 async def verifications_of(driver: asyncpg.Connection, problem_id: UUID) -> list[dict[str, Any]]:

@@ -1,16 +1,18 @@
 """HTTP shapes of the rectification room."""
 
-from datetime import date
-from typing import Annotated
+from datetime import date, datetime
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
-from services.audit_svc.shapes import Body, Code, Sha256, Text
+from services.audit_svc.problems.domain import ProblemState
+from services.audit_svc.problems.schemas import VerificationOut
+from services.audit_svc.shapes import Answer, Body, Code, Sha256, Text
 
 
 class ActionIn(Body):
-    """One action: what is done, by whom (staff number), until when."""
+    """One action: what is done, by whom (staff number, of the responsible unit), until when (today at the earliest)."""
 
     action: Text
     owner: Code
@@ -74,3 +76,58 @@ class ExtensionIn(Body):
 
     until: date
     reason: Text
+
+
+class RectificationOut(Answer):
+    """A cure (整改). `state` is `planned` until the plan is accepted, then how far the problem is."""
+
+    rectification_id: UUID
+    problem_id: UUID
+    case_id: UUID | None
+    unit_id: UUID
+    unit: str | None
+    unit_name: str | None
+    indicator: str | None
+    indicator_name: str | None
+    period: str
+    state: Literal["planned"] | ProblemState
+    plan: str
+    due: date
+    overdue: bool
+    extensions: int
+    returns: int
+    report: str | None
+    reason: str
+    submitted_by: str
+    accepted_by: str | None
+    opened_on: date
+    version: int
+
+
+class ActionEvidenceOut(Answer):
+    """The evidence with which an action ended."""
+
+    note: str
+    hash: str
+
+
+class ActionOut(Answer):
+    """One action. `source`: planned by the unit, or a commitment of the interview; `owner` by staff number."""
+
+    no: int
+    action: str
+    owner: str
+    due: date
+    source: Literal["plan", "commitment"]
+    state: Literal["open", "ended", "dropped"]
+    overdue: bool
+    evidence: ActionEvidenceOut | None
+    ended_at: datetime | None
+    ended_by: str | None
+
+
+class RectificationCardOut(RectificationOut):
+    """One cure with its actions and what later figures proved."""
+
+    actions: list[ActionOut]
+    verifications: list[VerificationOut]

@@ -1,21 +1,18 @@
-"""What can be done about a cure: plan, accept, end an action, report, return, extend; verify and strike off.
+"""What can be done about a cure: accept its plan, end an action, report, return, extend; verify and strike off.
 
 Every verb holds the problem with its unit and indicator first, so that a report and the figure that proves it cannot
-pass each other unseen.
+pass each other unseen. How a cure is planned stands in planning.py.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from services.audit_svc.copies.use_cases import remember_scores
-from services.audit_svc.interviews.repository import signed_commitments
 from services.audit_svc.problems import repository as problems
 from services.audit_svc.problems.domain import FINISHED, ProblemStepRefused, advance
-from services.audit_svc.problems.following import Moment, Problem
+from services.audit_svc.problems.objects import Moment, Problem
 from services.audit_svc.problems.standing import close_finished_case, moment_of, store_problem
 from services.audit_svc.rectification import repository
 from services.audit_svc.rectification.domain import (
@@ -25,67 +22,15 @@ from services.audit_svc.rectification.domain import (
     PlanAlreadyAccepted,
     PlanNotAccepted,
     demand_all_ended,
-    rectification_id_of,
+    demand_in_time,
     settle,
 )
-from services.audit_svc.rectification.repository import Action, Rectification
+from services.audit_svc.rectification.repository import Rectification
 from shared.clock import Clock
 from shared.contracts.audit import MakeupVerified
 from shared.contracts.scoring import PointsRegained, ScoresConfirmed
 from shared.db import UnitOfWork
-from shared.errors import NotFound, Stale, VersionRequired
-
-
-async def submit_plan(
-    uow: UnitOfWork,
-    problem: Problem,
-    plan: str,
-    actions: Sequence[dict[str, Any]],
-    seen: int | None,
-    clock: Clock,
-) -> Rectification:
-    """Plan the cure of an open problem, or replace a plan that was not accepted yet (then `seen` is its version).
-
-    Commitments already signed in the interview become actions too. Raises ProblemStepRefused, PlanAlreadyAccepted,
-    VersionRequired, Stale.
-    """
-    driver, moment = await uow.driver(), moment_of(clock)
-    known = await repository.of_problem(driver, problem.problem_id)
-    if problem.state != "open":
-        raise PlanAlreadyAccepted if known else ProblemStepRefused(state=problem.state, verb="plan")
-    if known is not None and seen is None:
-        raise VersionRequired
-    if known is not None and seen != known.version:
-        raise Stale
-    rectification = Rectification(
-        rectification_id=rectification_id_of(problem.problem_id),
-        problem_id=problem.problem_id,
-        case_id=problem.case_id,
-        unit_id=problem.unit_id,
-        state="planned",
-        plan=plan,
-        due=max(action["due"] for action in actions),
-        extensions=known.extensions if known else 0,
-        returns=known.returns if known else 0,
-        report=None,
-        reason="",
-        submitted_by=uow.who,
-        accepted_by=None,
-        opened_on=known.opened_on if known else moment.today,
-        updated_at=moment.now,
-        version=known.version + 1 if known else 1,
-    )
-    commitments = await signed_commitments(driver, problem.problem_id)
-    earlier = await repository.actions_of(driver, rectification.rectification_id)
-    dropped = [replace(action, state="dropped") for action in earlier if action.state == "open"]
-    first = len(earlier) + 1
-    wanted = [*(_wanted(action, "plan") for action in actions), *(_wanted(one, "commitment") for one in commitments)]
-    new = [_action(rectification.rectification_id, first + place, one) for place, one in enumerate(wanted)]
-    await repository.save_rectification(driver, rectification)
-    await repository.save_actions(driver, [*dropped, *new])
-    uow.trail("submit_plan", "rectification", rectification.rectification_id, before=known, after=rectification)
-    await store_problem(uow, problem, moment.now, "plan_submitted", {"actions": len(new)})
-    return rectification
+from shared.errors import NotFound, Stale
 
 
 async def accept_plan(uow: UnitOfWork, problem: Problem, seen: int, clock: Clock) -> Rectification:
@@ -147,38 +92,14 @@ async def send_back(uow: UnitOfWork, problem: Problem, reason: str, seen: int, c
 
 
 async def extend(uow: UnitOfWork, problem: Problem, until: date, reason: str, clock: Clock) -> Rectification:
-    """More time for the cure, with the reason, counted. Raises ExtensionNotLater."""
+    """More time for the cure, with the reason, counted. Raises ExtensionNotLater, DueBeforePlanned."""
     known = await _known(uow, problem)
     state = advance(problem.state, "extend")
     if until <= known.due:
         raise ExtensionNotLater(due=known.due)
+    demand_in_time({"/until": until}, clock.today(), clock.today(), None)
     changed = replace(known, due=until, extensions=known.extensions + 1, reason=reason)
     return await _moved(uow, problem, changed, state, "extended", clock, {"until": until, "reason": reason})
-
-
-async def add_commitments(
-    uow: UnitOfWork, problem_id: UUID, commitments: Sequence[dict[str, Any]], moment: Moment
-) -> None:
-    """Signed commitments become actions; without a plan yet they wait for it. Already known ones are left out.
-
-    The caller holds the problem's unit and indicator.
-    """
-    driver = await uow.driver()
-    known = await repository.of_problem(driver, problem_id)
-    if known is None:
-        return
-    present = await repository.actions_of(driver, known.rectification_id)
-    have = {(one.action, one.due) for one in present if one.source == "commitment" and one.state != "dropped"}
-    wanted = [_wanted(one, "commitment") for one in commitments]
-    fresh = [one for one in wanted if (one["action"], one["due"]) not in have]
-    first = len(present) + 1
-    await repository.save_actions(
-        driver, [_action(known.rectification_id, first + place, one) for place, one in enumerate(fresh)]
-    )
-    if fresh:
-        changed = replace(known, version=known.version + 1, updated_at=moment.now)
-        await repository.save_rectification(driver, changed)
-        uow.trail("add_commitments", "rectification", known.rectification_id, after=fresh)
 
 
 async def follow_scores(uow: UnitOfWork, event: ScoresConfirmed, clock: Clock) -> None:
@@ -305,19 +226,3 @@ async def _moved(
     uow.trail(what, "rectification", stored.rectification_id, before=problem.state, after=state)
     await store_problem(uow, replace(problem, state=state), now, what, detail or {})
     return stored
-
-
-def _wanted(given: dict[str, Any], source: str) -> dict[str, Any]:
-    due = given["due"]
-    return {
-        "action": given["action"],
-        "owner": given["owner"],
-        "due": date.fromisoformat(due) if isinstance(due, str) else due,
-        "source": source,
-    }
-
-
-def _action(rectification_id: UUID, no: int, wanted: dict[str, Any]) -> Action:
-    return Action(
-        rectification_id=rectification_id, no=no, **wanted, state="open", evidence=None, ended_at=None, ended_by=None
-    )

@@ -10,8 +10,10 @@ from uuid import UUID, uuid5
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.audit_svc.problems.cases import close_if_done
 from services.audit_svc.problems.domain import Condition, Policy, Tier
-from services.audit_svc.problems.following import Case, Moment, Problem, Stated, close_if_done, follow
+from services.audit_svc.problems.following import follow
+from services.audit_svc.problems.objects import Case, Moment, Problem, Stated
 from shared.clock import SHANGHAI
 
 UNIT, INDICATOR, SET = UUID(int=1), UUID(int=2), UUID(int=3)

@@ -78,14 +78,14 @@ async def test_the_gates(stage: Stage) -> None:
         "plan": "整改",
         "actions": [
             {"action": "一", "owner": "LIAISON-A", "due": "2015-03-20"},
-            {"action": "二", "owner": "LIAISON-A", "due": "2015-03-05"},
+            {"action": "二", "owner": "LIAISON-A", "due": "2015-03-10"},
         ],
     }
     assert (await stage.other.post("/v1/rectifications", json=plan)).status_code == 404
     assert (await stage.office.post("/v1/rectifications", json=plan)).status_code == 403
     made = (await stage.liaison.post("/v1/rectifications", json=plan)).json()
     path = f"/v1/rectifications/{made['rectification_id']}"
-    assert [action["overdue"] for action in made["actions"]] == [False, True]
+    assert [action["overdue"] for action in made["actions"]] == [False, False]
     evidence = {"note": "清单", "hash": "a" * 64}
     early = await stage.liaison.post(f"{path}/actions/1/completion", json=evidence)
     assert early.json()["code"] == "plan_not_accepted"
@@ -131,7 +131,7 @@ async def test_a_plan_that_was_replaced_meanwhile_is_not_accepted(stage: Stage) 
     read = (await stage.liaison.post("/v1/rectifications", json=plan)).json()
     unread = await stage.office.post(f"/v1/rectifications/{read['rectification_id']}/acceptance")
     assert (unread.status_code, unread.json()["code"]) == (428, "if_match_required")
-    worse = {**plan, "plan": "年底再说", "actions": [{**action, "due": "2015-12-31"}]}
+    worse = {**plan, "plan": "年底再说", "actions": [{**action, "due": "2015-04-07"}]}
     replaced = (await stage.liaison.post("/v1/rectifications", json=worse, headers={"if-match": '"1"'})).json()
     stale = await stage.accept(read)
     assert (stale.status_code, stale.json()["code"]) == (412, "stale")

@@ -5,7 +5,7 @@ from typing import Any
 
 from shared.contracts.identity import indicator_id, unit_id
 from tests.permissions import cards
-from tests.permissions.bureau import CONFIRMED, HEAD, OFFICE, Bureau, leader
+from tests.permissions.bureau import CONFIRMED, HEAD, NEXT_HEAD, OFFICE, Bureau, leader
 from tests.permissions.recipe import (
     Ask,
     Recipe,
@@ -28,7 +28,7 @@ _OF_PROBLEM = {
         "interview_id",
         (
             "SELECT i.interview_id FROM interviews i JOIN problems p USING (problem_id) "
-            "WHERE p.unit_id = $1 AND p.indicator_id = $2"
+            "WHERE p.unit_id = $1 AND p.indicator_id = $2 ORDER BY i.no"
         ),
     ),
     "rectifications": (
@@ -124,6 +124,7 @@ _UNCONFIRMED = within("findings.read.unconfirmed", EVALUATED)
 _HASH = "a" * 64
 _AT_INTERVIEW = "/v1/interviews/{interview_id}"
 _AT_CURE = "/v1/rectifications/{rectification_id}"
+_SUCCESSION = {"side": "interviewer", "person": NEXT_HEAD, "reason": "调离"}
 _CAUSE = {"causes": [{"kind": "process", "text": "原因"}], "text": "原因"}
 RECIPES = (
     _rows("/v1/problems", "problems.read"),
@@ -168,12 +169,17 @@ RECIPES = (
     _write(
         f"{_AT_INTERVIEW}/notice",
         "interviews.arrange",
-        _of("interviews", 0, "/notice", lambda unit: cards.notice(HEAD, leader(unit), "通知"), versioned=True),
+        _of("interviews", 0, "/notice", lambda unit: cards.notice(NEXT_HEAD, leader(unit), "通知"), versioned=True),
     ),
     _write(
         f"{_AT_INTERVIEW}/record",
         "interviews.record",
         _of("interviews", 1, "/record", lambda unit: cards.record(HEAD, OFFICE, leader(unit), "记录"), versioned=True),
+    ),
+    _write(
+        f"{_AT_INTERVIEW}/successions",
+        "interviews.arrange",
+        _of("interviews", 2, "/successions", lambda _: _SUCCESSION, versioned=True),
     ),
     # Only the person whom the notice names may sign; others within reach are told so, which is no secret.
     _write(f"{_AT_INTERVIEW}/signatures", "interviews.sign", _signature, only_works_for=leader),

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from services.scoring_svc.snapshot import ReaderUnknown, send_snapshot
+from services.scoring_svc.snapshot import send_snapshot
 from shared.contracts.envelope import data_of, unseal
 from shared.contracts.scoring import IndicatorDeducted, ScoresConfirmed
+from shared.snapshot import ReaderUnknown
 from tests.scoring_svc.ledger.city import COL1, SET, City, fact, facts, full_month, unit_of
 
 JANUARY = {"set": SET, "period": "2015-01"}

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import insert, text, update
 
@@ -67,9 +67,19 @@ async def note(code: str, body: ThingIn, _: Annotated[Actor, permits("things.wri
     return body.model_copy(update={"code": code})
 
 
+def _prefix(code: str = "") -> str:
+    return code
+
+
 @router.get("/things")
-async def count(request: Request, _: Annotated[Actor, permits("things.read")]) -> dict[str, int]:
-    return {"count": await request.app.state.database.reads.fetchval("SELECT count(*) FROM things")}
+async def count(
+    request: Request,
+    _: Annotated[Actor, permits("things.read")],
+    prefix: Annotated[str, Depends(_prefix)],
+    at_least: Annotated[int, Query(alias="version")] = 0,
+) -> dict[str, int]:
+    statement = "SELECT count(*) FROM things WHERE starts_with(code, $1) AND version >= $2"
+    return {"count": await request.app.state.database.reads.fetchval(statement, prefix, at_least)}
 
 
 @router.post("/sums")
