@@ -8,6 +8,8 @@ from fastapi import Request
 
 from shared.auth import Actor
 from shared.clock import Clock
+from shared.contracts.periods import parse_period
+from shared.directory.held import readable
 from shared.errors import NotFound, OutsideScope
 
 
@@ -17,16 +19,21 @@ def clock_of(request: Request) -> Clock:
     return clock
 
 
-async def demand(driver: asyncpg.Connection, actor: Actor, unit_id: UUID, day: date, *, read: str, write: str) -> None:
-    """Raise NotFound for what the actor may not even see, OutsideScope for what may be seen but not changed."""
+async def demand(
+    driver: asyncpg.Connection, actor: Actor, unit_id: UUID, period: str, today: date, *, read: str, write: str
+) -> None:
+    """Raise NotFound for what the actor may not even see, OutsideScope for what may be seen but not changed.
+
+    Who held the unit during the period may see its record; only who reaches it in today's tree may change it.
+    """
+    if not actor.may(read) or not await readable(driver, actor.reach(read), parse_period(period), today, [unit_id]):
+        raise NotFound
     path = await driver.fetchval(
         "SELECT path FROM directory_unit_spans WHERE unit_id = $1 AND effective_from <= $2 "
         "AND (effective_to IS NULL OR effective_to > $2)",
         unit_id,
-        day,
+        today,
     )
-    if not actor.may(read) or not actor.reach(read).covers(unit_id, path or ""):
-        raise NotFound
     actor.reach(write).demand(unit_id, path or "")
 
 

@@ -11,7 +11,8 @@ import asyncpg
 
 from services.audit_svc.inspections.domain import FindingState
 from services.audit_svc.rows import read, save
-from shared.auth import Reach, reach_condition
+from shared.auth import Reach
+from shared.directory.held import days_of, last_place, reading_condition
 from shared.errors import NotFound
 
 
@@ -91,10 +92,11 @@ async def recount(driver: asyncpg.Connection, metric_id: UUID, unit_id: UUID, pe
     return row["version"], row["count"]
 
 
-_PATH = "coalesce(u.path, '')"
-_FROM = (
-    "FROM findings f LEFT JOIN directory_unit_spans u ON u.unit_id = f.unit_id AND u.effective_from <= $1 "
-    "AND (u.effective_to IS NULL OR u.effective_to > $1)"
+_FROM = f"FROM findings f LEFT JOIN directory_unit_spans u ON u.unit_id = f.unit_id AND {last_place('u', '$1')}"
+_DAYS = days_of("f.period")
+_WITHIN = (
+    f"{reading_condition('f.unit_id', _DAYS, 2, '$1')} "
+    f"AND (f.state = 'confirmed' OR {reading_condition('f.unit_id', _DAYS, 5, '$1')})"
 )
 _SHOWN = "f.*, u.code AS unit, u.name AS unit_name"
 
@@ -111,8 +113,7 @@ async def page(
 ) -> list[asyncpg.Record]:
     """A page of findings within reach, by the day they were recorded; those not confirmed only in `unconfirmed`."""
     rows: list[asyncpg.Record] = await driver.fetch(
-        f"SELECT {_SHOWN} {_FROM} WHERE {reach_condition('f.unit_id', _PATH, 2)} "
-        f"AND (f.state = 'confirmed' OR {reach_condition('f.unit_id', _PATH, 5)}) "
+        f"SELECT {_SHOWN} {_FROM} WHERE {_WITHIN} "
         "AND ($8::text IS NULL OR f.state = $8) AND ($9::text IS NULL OR u.code = $9) "
         "AND ($10::text IS NULL OR f.period = $10) AND ($11::text IS NULL OR f.metric_code = $11) "
         "AND ($12::date IS NULL OR (f.recorded_on, f.finding_id) > ($12, $13::uuid)) "
@@ -136,8 +137,7 @@ async def one(
 ) -> asyncpg.Record:
     """One finding within reach, one not confirmed only in `unconfirmed`. Raises NotFound."""
     row = await driver.fetchrow(
-        f"SELECT {_SHOWN} {_FROM} WHERE {reach_condition('f.unit_id', _PATH, 2)} "
-        f"AND (f.state = 'confirmed' OR {reach_condition('f.unit_id', _PATH, 5)}) AND f.finding_id = $8",
+        f"SELECT {_SHOWN} {_FROM} WHERE {_WITHIN} AND f.finding_id = $8",
         day,
         *reach.parameters,
         *unconfirmed.parameters,

@@ -11,7 +11,8 @@ import msgspec
 
 from services.audit_svc.interviews.domain import InterviewState, Side, Standing
 from services.audit_svc.rows import read, save
-from shared.auth import Reach, reach_condition
+from shared.auth import Reach
+from shared.directory.held import days_of, last_place, reading_condition
 from shared.errors import NotFound
 
 
@@ -84,6 +85,17 @@ async def pair_of(driver: asyncpg.Connection, interview_id: UUID) -> tuple[UUID,
     if row is None:
         raise NotFound
     return row["unit_id"], row["indicator_id"]
+
+
+async def place_of(driver: asyncpg.Connection, interview_id: UUID) -> tuple[UUID, str]:
+    """The unit of an interview and the period of the problem that called for it. Raises NotFound."""
+    row = await driver.fetchrow(
+        "SELECT i.unit_id, p.period FROM interviews i JOIN problems p USING (problem_id) WHERE interview_id = $1",
+        interview_id,
+    )
+    if row is None:
+        raise NotFound
+    return row["unit_id"], row["period"]
 
 
 async def next_serial(driver: asyncpg.Connection, quarter: str) -> int:
@@ -238,10 +250,12 @@ async def signed_commitments(driver: asyncpg.Connection, problem_id: UUID) -> li
     return list(row["content"]["commitments"]) if row else []
 
 
-_PATH = "coalesce(u.path, '')"
+# An interview belongs to the period of the problem that called for it.
+_WITHIN = reading_condition("i.unit_id", days_of("p.period"), 2, "$1")
 _PLACE = (
-    "LEFT JOIN directory_unit_spans u ON u.unit_id = i.unit_id AND u.effective_from <= $1 "
-    "AND (u.effective_to IS NULL OR u.effective_to > $1) LEFT JOIN cards c ON c.indicator_id = i.indicator_id"
+    "JOIN problems p USING (problem_id) "
+    f"LEFT JOIN directory_unit_spans u ON u.unit_id = i.unit_id AND {last_place('u', '$1')} "
+    "LEFT JOIN cards c ON c.indicator_id = i.indicator_id"
 )
 _SHOWN = "i.*, u.code AS unit, u.name AS unit_name, c.code AS indicator, c.name AS indicator_name"
 
@@ -257,7 +271,7 @@ async def page(
     """A page of interviews within reach, in the order they were opened."""
     rows: list[asyncpg.Record] = await driver.fetch(
         f"SELECT {_SHOWN} FROM interviews i {_PLACE} "
-        f"WHERE {reach_condition('i.unit_id', _PATH, 2)} "
+        f"WHERE {_WITHIN} "
         "AND ($5::text IS NULL OR i.state = $5) AND ($6::text IS NULL OR u.code = $6) "
         "AND ($7::uuid IS NULL OR i.case_id = $7) "
         "AND ($8::date IS NULL OR (i.opened_on, i.interview_id) > ($8, $9::uuid)) "
@@ -278,7 +292,7 @@ async def one(driver: asyncpg.Connection, reach: Reach, day: date, interview_id:
     """One interview within reach. Raises NotFound."""
     row = await driver.fetchrow(
         f"SELECT {_SHOWN} FROM interviews i {_PLACE} "
-        f"WHERE {reach_condition('i.unit_id', _PATH, 2)} AND i.interview_id = $5",
+        f"WHERE {_WITHIN} AND i.interview_id = $5",
         day,
         *reach.parameters,
         interview_id,

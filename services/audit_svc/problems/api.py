@@ -71,16 +71,17 @@ async def read_problem(
     request: Request, problem_id: UUID, actor: Annotated[Actor, permits("problems.read")], uow: Uow
 ) -> Response:
     """One problem with its versions, case, interview, rectification, verifications and timeline."""
-    driver, today = await uow.driver(), clock_of(request).today()
-    row = await reading.one_problem(driver, actor.reach("problems.read"), today, problem_id)
+    driver, reach, today = await uow.driver(), actor.reach("problems.read"), clock_of(request).today()
+    row = await reading.one_problem(driver, reach, today, problem_id)
+    within = [one["problem_id"] for one in await reading.problems_of_case(driver, reach, today, row["case_id"])]
     content = {
         **_problem(row, await working_days(driver), today),
         "clauses": row["clauses"],
         "versions": [_plain(one) for one in await reading.versions_of(driver, problem_id)],
-        "interview": await reading.interview_of(driver, row["case_id"], problem_id),
+        "interview": await reading.interview_of(driver, row["case_id"], within, problem_id),
         "rectification": await reading.rectification_of(driver, problem_id),
         "verifications": [_plain(one) for one in await reading.verifications_of(driver, problem_id)],
-        "timeline": await reading.timeline_of(driver, row["case_id"], problem_id),
+        "timeline": await reading.timeline_of(driver, row["case_id"], problem_id, within),
     }
     return json_response(content, etag=f'"{row["version"]}"')
 
@@ -96,8 +97,8 @@ async def analyse_cause(
 ) -> Response:
     """The unit writes down why it lost the points (原因分析); If-Match names the version it read."""
     driver, clock = await uow.driver(), clock_of(request)
-    unit_id, _ = await repository.pair_of_problem(driver, problem_id)
-    await demand(driver, actor, unit_id, clock.today(), read="problems.read", write="problems.analyse")
+    unit_id, period = await repository.place_of_problem(driver, problem_id)
+    await demand(driver, actor, unit_id, period, clock.today(), read="problems.read", write="problems.analyse")
     causes = [one.model_dump() for one in body.causes]
     problem = await use_cases.analyse_cause(uow, problem_id, causes, body.text, seen, clock)
     content = {"problem_id": problem_id, "cause": problem.cause, "version": problem.version}
@@ -133,15 +134,17 @@ async def list_cases(
 async def read_case(
     request: Request, case_id: UUID, actor: Annotated[Actor, permits("problems.read")], uow: Uow
 ) -> Response:
-    """One case with its problems, its latest interview and everything that happened."""
-    driver, today = await uow.driver(), clock_of(request).today()
-    row = await reading.one_case(driver, actor.reach("problems.read"), today, case_id)
+    """One case with its problems within reach, their latest interview and everything that happened to them."""
+    driver, reach, today = await uow.driver(), actor.reach("problems.read"), clock_of(request).today()
+    row = await reading.one_case(driver, reach, today, case_id)
+    problems = await reading.problems_of_case(driver, reach, today, case_id)
+    within = [one["problem_id"] for one in problems]
     days = await working_days(driver)
     content = {
         **_case(row),
-        "problems": [_problem(one, days, today) for one in await reading.problems_of_case(driver, today, case_id)],
-        "interview": await reading.interview_of(driver, case_id),
-        "timeline": await reading.timeline_of(driver, case_id, None),
+        "problems": [_problem(one, days, today) for one in problems],
+        "interview": await reading.interview_of(driver, case_id, within),
+        "timeline": await reading.timeline_of(driver, case_id, None, within),
     }
     return json_response(content, etag=f'"{row["version"]}"')
 

@@ -8,13 +8,18 @@ from uuid import UUID
 import asyncpg
 
 from services.audit_svc.problems.reconciliation import Followed, LossyCell
-from shared.auth import Reach, reach_condition
+from shared.auth import Reach
+from shared.directory.held import days_of, last_place, reading_condition
 from shared.errors import NotFound
 
-_PATH = "coalesce(u.path, '')"
+_WITHIN = reading_condition("p.unit_id", days_of("p.period"), 2, "$1")
+# A case spans the periods of its problems: whoever may read one of them reads the case, and in it those problems only.
+_CASE_WITHIN = (
+    "EXISTS (SELECT 1 FROM problems q WHERE q.case_id = p.case_id "
+    f"AND {reading_condition('q.unit_id', days_of('q.period'), 2, '$1')})"
+)
 _PLACE = (
-    "LEFT JOIN directory_unit_spans u ON u.unit_id = p.unit_id AND u.effective_from <= $1 "
-    "AND (u.effective_to IS NULL OR u.effective_to > $1) "
+    f"LEFT JOIN directory_unit_spans u ON u.unit_id = p.unit_id AND {last_place('u', '$1')} "
     "LEFT JOIN cards c ON c.indicator_id = p.indicator_id"
 )
 _SHOWN = "p.*, u.code AS unit, u.name AS unit_name, c.code AS indicator, c.name AS indicator_name, c.set_code AS set"
@@ -35,7 +40,7 @@ async def problem_page(
 ) -> list[asyncpg.Record]:
     """A page of problems within reach, by period."""
     rows: list[asyncpg.Record] = await driver.fetch(
-        f"SELECT {_PROBLEM} FROM problems p {_PLACE} WHERE {reach_condition('p.unit_id', _PATH, 2)} "
+        f"SELECT {_PROBLEM} FROM problems p {_PLACE} WHERE {_WITHIN} "
         "AND ($5::text IS NULL OR u.code = $5) AND ($6::text IS NULL OR p.state = $6) "
         "AND ($7::text IS NULL OR p.tier = $7) AND ($8::text IS NULL OR p.period = $8) "
         "AND ($9::text IS NULL OR c.code = $9) AND ($10::uuid IS NULL OR p.deduction_id = $10) "
@@ -61,8 +66,7 @@ async def problem_page(
 async def one_problem(driver: asyncpg.Connection, reach: Reach, day: date, problem_id: UUID) -> asyncpg.Record:
     """One problem within reach. Raises NotFound."""
     row = await driver.fetchrow(
-        f"SELECT {_PROBLEM} FROM problems p {_PLACE} "
-        f"WHERE {reach_condition('p.unit_id', _PATH, 2)} AND p.problem_id = $5",
+        f"SELECT {_PROBLEM} FROM problems p {_PLACE} WHERE {_WITHIN} AND p.problem_id = $5",
         day,
         *reach.parameters,
         problem_id,
@@ -82,7 +86,7 @@ async def case_page(
 ) -> list[asyncpg.Record]:
     """A page of cases within reach, by the day they were opened."""
     rows: list[asyncpg.Record] = await driver.fetch(
-        f"SELECT {_SHOWN} FROM cases p {_PLACE} WHERE {reach_condition('p.unit_id', _PATH, 2)} "
+        f"SELECT {_SHOWN} FROM cases p {_PLACE} WHERE {_CASE_WITHIN} "
         "AND ($5::text IS NULL OR u.code = $5) AND ($6::text IS NULL OR p.state = $6) "
         "AND ($7::text IS NULL OR p.tier = $7) AND ($8::text IS NULL OR c.code = $8) "
         "AND ($9::date IS NULL OR (p.opened_on, p.case_id) > ($9, $10::uuid)) "
@@ -103,7 +107,7 @@ async def case_page(
 async def one_case(driver: asyncpg.Connection, reach: Reach, day: date, case_id: UUID) -> asyncpg.Record:
     """One case within reach. Raises NotFound."""
     row = await driver.fetchrow(
-        f"SELECT {_SHOWN} FROM cases p {_PLACE} WHERE {reach_condition('p.unit_id', _PATH, 2)} AND p.case_id = $5",
+        f"SELECT {_SHOWN} FROM cases p {_PLACE} WHERE {_CASE_WITHIN} AND p.case_id = $5",
         day,
         *reach.parameters,
         case_id,
@@ -113,10 +117,16 @@ async def one_case(driver: asyncpg.Connection, reach: Reach, day: date, case_id:
     return row
 
 
-async def problems_of_case(driver: asyncpg.Connection, day: date, case_id: UUID) -> list[asyncpg.Record]:
-    """The problems of a case, by period; the caller has checked that the case is within reach."""
+async def problems_of_case(
+    driver: asyncpg.Connection, reach: Reach, day: date, case_id: UUID | None
+) -> list[asyncpg.Record]:
+    """The problems of a case within reach, by period."""
     rows: list[asyncpg.Record] = await driver.fetch(
-        f"SELECT {_PROBLEM} FROM problems p {_PLACE} WHERE p.case_id = $2 ORDER BY p.period, p.problem_id", day, case_id
+        f"SELECT {_PROBLEM} FROM problems p {_PLACE} WHERE p.case_id = $5 AND {_WITHIN} "
+        "ORDER BY p.period, p.problem_id",
+        day,
+        *reach.parameters,
+        case_id,
     )
     return rows
 
@@ -132,27 +142,37 @@ async def versions_of(driver: asyncpg.Connection, problem_id: UUID) -> list[dict
 
 
 async def timeline_of(
-    driver: asyncpg.Connection, case_id: UUID | None, problem_id: UUID | None
+    driver: asyncpg.Connection, case_id: UUID | None, problem_id: UUID | None, within: Sequence[UUID]
 ) -> list[dict[str, Any]]:
-    """What happened, in order: to one problem and its case as a whole, or to everything of a case."""
+    """What happened, in order: to one problem and its case as a whole, or to everything of a case.
+
+    `within` are the problems of the case within the reader's reach; nothing is told of the others.
+    """
     rows = await driver.fetch(
         "SELECT problem_id, at, what, who, detail FROM timeline WHERE problem_id = $2 "
-        "OR (case_id = $1 AND ($2::uuid IS NULL OR problem_id IS NULL OR what LIKE 'interview%')) ORDER BY id",
+        "OR (case_id = $1 AND (problem_id IS NULL OR (problem_id = ANY($3::uuid[]) "
+        "AND ($2::uuid IS NULL OR what LIKE 'interview%')))) ORDER BY id",
         case_id,
         problem_id,
+        within,
     )
     return [dict(row) for row in rows]
 
 
 async def interview_of(
-    driver: asyncpg.Connection, case_id: UUID | None, problem_id: UUID | None = None
+    driver: asyncpg.Connection, case_id: UUID | None, within: Sequence[UUID], problem_id: UUID | None = None
 ) -> dict[str, Any] | None:
-    """The interview that was about a problem, otherwise the latest of the case, in short."""
+    """The interview that was about a problem, otherwise the latest of the case, in short.
+
+    `within` are the problems of the case within the reader's reach; interviews that others called for are not told of.
+    """
     row = await driver.fetchrow(
         "SELECT interview_id, no, state, number, tier, interviewer_post, record_version, version FROM interviews "
-        "WHERE case_id = $1 ORDER BY coalesce($2::uuid = ANY(covers), false) DESC, no DESC LIMIT 1",
+        "WHERE case_id = $1 AND problem_id = ANY($3::uuid[]) "
+        "ORDER BY coalesce($2::uuid = ANY(covers), false) DESC, no DESC LIMIT 1",
         case_id,
         problem_id,
+        within,
     )
     return None if row is None else dict(row)
 

@@ -11,8 +11,9 @@ import asyncpg
 from services.audit_svc.problems.following import Problem
 from services.audit_svc.rectification.domain import Evidence
 from services.audit_svc.rows import add, read, save
-from shared.auth import Reach, reach_condition
+from shared.auth import Reach
 from shared.contracts.periods import parse_period
+from shared.directory.held import days_of, last_place, reading_condition
 from shared.errors import NotFound
 
 
@@ -149,11 +150,11 @@ async def pairs_at_work(driver: asyncpg.Connection, cells: Iterable[tuple[UUID, 
     return [(row["unit_id"], row["indicator_id"]) for row in rows]
 
 
-_PATH = "coalesce(u.path, '')"
+_WITHIN = reading_condition("r.unit_id", days_of("p.period"), 2, "$1::date")
 _PLACE = (
-    "JOIN problems p USING (problem_id) JOIN (SELECT $1::date AS day) AS today ON true "
-    "LEFT JOIN directory_unit_spans u ON u.unit_id = r.unit_id AND u.effective_from <= today.day "
-    "AND (u.effective_to IS NULL OR u.effective_to > today.day) LEFT JOIN cards c ON c.indicator_id = p.indicator_id"
+    "JOIN problems p USING (problem_id) "
+    f"LEFT JOIN directory_unit_spans u ON u.unit_id = r.unit_id AND {last_place('u', '$1::date')} "
+    "LEFT JOIN cards c ON c.indicator_id = p.indicator_id"
 )
 _SHOWN = (
     "r.*, CASE WHEN r.state = 'planned' THEN 'planned' ELSE p.state END AS shown_state, p.period, "
@@ -172,7 +173,7 @@ async def page(
     """A page of rectifications within reach, by the day they were opened."""
     rows: list[asyncpg.Record] = await driver.fetch(
         f"SELECT {_SHOWN} FROM rectifications r {_PLACE} "
-        f"WHERE {reach_condition('r.unit_id', _PATH, 2)} "
+        f"WHERE {_WITHIN} "
         "AND ($5::text IS NULL OR CASE WHEN r.state = 'planned' THEN 'planned' ELSE p.state END = $5) "
         "AND ($6::text IS NULL OR u.code = $6) AND ($7::uuid IS NULL OR r.problem_id = $7) "
         "AND ($8::date IS NULL OR (r.opened_on, r.rectification_id) > ($8, $9::uuid)) "
@@ -193,7 +194,7 @@ async def one(driver: asyncpg.Connection, reach: Reach, day: date, rectification
     """One rectification within reach. Raises NotFound."""
     row = await driver.fetchrow(
         f"SELECT {_SHOWN} FROM rectifications r {_PLACE} "
-        f"WHERE {reach_condition('r.unit_id', _PATH, 2)} AND r.rectification_id = $5",
+        f"WHERE {_WITHIN} AND r.rectification_id = $5",
         day,
         *reach.parameters,
         rectification_id,

@@ -8,6 +8,7 @@ import asyncpg
 from services.indicator_svc.organisation.repository import decoded
 from shared.auth import Reach, reach_condition
 from shared.db import rows_as_dicts
+from shared.directory.held import reading_condition
 
 _NOW_KNOWN = "directory_unit_spans"
 # What was known at a moment: of each unit the last timeline that was recorded by then.
@@ -36,7 +37,8 @@ async def units_page(
 ) -> list[dict[str, Any]]:
     """Units as of a day, as now known or as known at a moment; `under` and `code` are codes of units.
 
-    The reach is judged by today's tree; a unit that does not exist today by where it stood on the day.
+    The reach is judged by today's tree and by that of the day, both as now known; a unit that begins or ended on
+    another day than today by where it stands on the day.
     """
     source = _NOW_KNOWN if known_at is None else _KNOWN_AT
     newest = "" if known_at is None else "AND u.version = u.newest"
@@ -49,7 +51,8 @@ async def units_page(
         f"LEFT JOIN {_NOW_KNOWN} t ON t.unit_id = u.unit_id AND {_HOLDS.format('t', '$1')} "
         f"WHERE {_HOLDS.format('u', '$2')} {newest} AND ($3::text IS NULL OR u.kind = $3) "
         "AND ($4::text IS NULL OR strpos('/' || u.path, '/' || $4 || '/') > 0) "
-        f"AND u.path > $5 AND {reach_condition('u.unit_id', 'coalesce(t.path, u.path)', 6)} "
+        f"AND u.path > $5 AND ({reach_condition('u.unit_id', 'coalesce(t.path, u.path)', 6)} "
+        f"OR {reading_condition('u.unit_id', ('$2', '$2'), 6, '$1')}) "
         f"AND (${at + 1}::text IS NULL OR u.code = ${at + 1}) ORDER BY u.path LIMIT ${at + 2}",
         *parameters,
         code,
