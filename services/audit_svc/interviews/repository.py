@@ -291,8 +291,7 @@ async def page(
 async def one(driver: asyncpg.Connection, reach: Reach, day: date, interview_id: UUID) -> asyncpg.Record:
     """One interview within reach. Raises NotFound."""
     row = await driver.fetchrow(
-        f"SELECT {_SHOWN} FROM interviews i {_PLACE} "
-        f"WHERE {_WITHIN} AND i.interview_id = $5",
+        f"SELECT {_SHOWN} FROM interviews i {_PLACE} WHERE {_WITHIN} AND i.interview_id = $5",
         day,
         *reach.parameters,
         interview_id,

@@ -193,8 +193,7 @@ async def page(
 async def one(driver: asyncpg.Connection, reach: Reach, day: date, rectification_id: UUID) -> asyncpg.Record:
     """One rectification within reach. Raises NotFound."""
     row = await driver.fetchrow(
-        f"SELECT {_SHOWN} FROM rectifications r {_PLACE} "
-        f"WHERE {_WITHIN} AND r.rectification_id = $5",
+        f"SELECT {_SHOWN} FROM rectifications r {_PLACE} WHERE {_WITHIN} AND r.rectification_id = $5",
         day,
         *reach.parameters,
         rectification_id,

@@ -140,8 +140,9 @@ async def deductions(
             "u.code AS unit_code, "
             "u.name AS unit_name FROM deductions c JOIN cells s USING (period, indicator_id, unit_id) "
             "JOIN card_versions k ON k.indicator_id = c.indicator_id AND k.version = s.indicator_version "
-            f"{_PLACES} WHERE c.set_id = $5 AND c.period = $6 AND {_within('$6')} AND ($7::text IS NULL OR u.code = $7) "
-            "AND ($8::uuid IS NULL OR c.deduction_id > $8) ORDER BY c.deduction_id LIMIT $9",
+            f"{_PLACES} WHERE c.set_id = $5 AND c.period = $6 AND {_within('$6')} "
+            "AND ($7::text IS NULL OR u.code = $7) AND ($8::uuid IS NULL OR c.deduction_id > $8) "
+            "ORDER BY c.deduction_id LIMIT $9",
             *_reader(reader),
             set_id,
             period,
@@ -165,8 +166,8 @@ async def balance(connection: Connection, reader: Reader, set_id: UUID, periods:
             "FROM deductions c JOIN cells s USING (period, indicator_id, unit_id) "
             "JOIN card_versions k ON k.indicator_id = c.indicator_id AND k.version = s.indicator_version "
             "LEFT JOIN (SELECT deduction_id, sum(points) AS points FROM bonus_entries GROUP BY deduction_id) b "
-            f"USING (deduction_id) {_PLACES} WHERE c.set_id = $5 AND c.period = ANY($6::text[]) AND {_within('c.period')} "
-            "GROUP BY c.unit_id, u.code, u.name ORDER BY u.code",
+            f"USING (deduction_id) {_PLACES} WHERE c.set_id = $5 AND c.period = ANY($6::text[]) "
+            f"AND {_within('c.period')} GROUP BY c.unit_id, u.code, u.name ORDER BY u.code",
             *_reader(reader),
             set_id,
             list(periods),

@@ -96,7 +96,9 @@ async def rankings_of(
 
 async def published(connection: Connection, ranking_id: UUID) -> asyncpg.Record | None:
     """A published ranking, whole."""
-    return await connection.fetchrow("SELECT set_id, period, version, body FROM rankings WHERE ranking_id = $1", ranking_id)
+    return await connection.fetchrow(
+        "SELECT set_id, period, version, body FROM rankings WHERE ranking_id = $1", ranking_id
+    )
 
 
 async def all_rankings(connection: Connection) -> list[asyncpg.Record]:
