@@ -25,20 +25,26 @@ def days_of(period: str) -> Days:
     return first, f"({first} + make_interval(months => {months}))::date - 1"
 
 
-def reading_condition(unit_id: str, days: Days, first: int, today: str) -> str:
+def reading_condition(unit_id: str, days: Days, first: int, today: str, *, once: bool = False) -> str:
     """The predicate of a hand-written statement: `first` is the number of the first of Reach.parameters.
 
     `unit_id`, `days` (first and last day of the record's period) and `today` are expressions of this code, never input.
     What is known now counts, up to today: a move that is only planned opens nothing. A subtree is whatever stood below
-    its unit, wherever that unit itself stood; a code never names another unit. EXISTS, so that no row comes twice.
+    its unit, wherever that unit itself stood; a code never names another unit. EXISTS and IN, so that no row comes twice.
+    `once`: for a list whose rows are all of one period, with `days` from parameters; the units are then looked up once,
+    whatever the planner thinks of the list's other filters.
     """
     everything, units, subtrees = (f"${first + place}" for place in range(3))
-    return (
-        f"({everything}::boolean OR {unit_id} = ANY({units}::uuid[]) OR (cardinality({subtrees}::text[]) > 0 "
-        f"AND EXISTS (SELECT 1 FROM directory_unit_spans held JOIN unnest({subtrees}::text[]) AS reach(root) "
+    held = (
+        f"SELECT held.unit_id FROM directory_unit_spans held JOIN unnest({subtrees}::text[]) AS reach(root) "
         "ON strpos('/' || held.path, '/' || split_part(reach.root, '/', -2) || '/') > 0 "
-        f"WHERE held.unit_id = {unit_id} AND held.effective_from <= {today} AND (held.effective_to IS NULL "
-        f"OR held.effective_to > {today} OR (held.effective_to > {days[0]} AND held.effective_from <= {days[1]})))))"
+        f"WHERE held.effective_from <= {today} AND (held.effective_to IS NULL OR held.effective_to > {today} "
+        f"OR (held.effective_to > {days[0]} AND held.effective_from <= {days[1]}))"
+    )
+    within = f"{unit_id} IN ({held})" if once else f"EXISTS ({held} AND held.unit_id = {unit_id})"
+    return (
+        f"({everything}::boolean OR {unit_id} = ANY({units}::uuid[]) "
+        f"OR (cardinality({subtrees}::text[]) > 0 AND {within}))"
     )
 
 

@@ -37,12 +37,12 @@ _CELLS = (
 )
 
 
-def _within(period: str) -> str:
-    """Where all rows are of one period, `period` is its parameter: who held what is then worked out once for all."""
+def _within(period: str, *, once: bool = False) -> str:
+    """What the reader may see; `once` for a list of one period, which is then a parameter."""
     days = days_of(period)
     return (
-        f"({reading_condition('c.unit_id', days, 1, '$4')} "
-        f"OR {reading_condition('k.evaluating_unit_id', days, 1, '$4')})"
+        f"({reading_condition('c.unit_id', days, 1, '$4', once=once)} "
+        f"OR {reading_condition('k.evaluating_unit_id', days, 1, '$4', once=once)})"
     )
 
 
@@ -65,7 +65,7 @@ async def scores(
     key = after or (None, None)
     return list(
         await connection.fetch(
-            f"{_CELLS} WHERE c.set_id = $5 AND c.period = $6 AND {_within('$6')} AND ($7::text IS NULL OR u.code = $7) "
+            f"{_CELLS} WHERE c.set_id = $5 AND c.period = $6 AND {_within('$6', once=True)} AND ($7::text IS NULL OR u.code = $7) "
             "AND ($8::text IS NULL OR k.code = $8) AND ($9::text IS NULL OR (k.code, c.unit_id) > ($9, $10::uuid)) "
             "ORDER BY k.code, c.unit_id LIMIT $11",
             *_reader(reader),
@@ -140,7 +140,7 @@ async def deductions(
             "u.code AS unit_code, "
             "u.name AS unit_name FROM deductions c JOIN cells s USING (period, indicator_id, unit_id) "
             "JOIN card_versions k ON k.indicator_id = c.indicator_id AND k.version = s.indicator_version "
-            f"{_PLACES} WHERE c.set_id = $5 AND c.period = $6 AND {_within('$6')} "
+            f"{_PLACES} WHERE c.set_id = $5 AND c.period = $6 AND {_within('$6', once=True)} "
             "AND ($7::text IS NULL OR u.code = $7) AND ($8::uuid IS NULL OR c.deduction_id > $8) "
             "ORDER BY c.deduction_id LIMIT $9",
             *_reader(reader),

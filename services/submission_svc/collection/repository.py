@@ -29,8 +29,8 @@ FROM {_GOVERNING.format(kind="$7", last="$8")} c JOIN indicator_sets s ON s.set_
      LEFT JOIN fact_versions v ON v.period = $5 AND v.metric_id = m.metric_id AND v.unit_id = u.unit_id
           AND v.version = 1
 WHERE c.fill_mode = 'self_reported'
-  AND ({reading_condition("u.unit_id", ("$14", "$8"), 2, "$1")}
-       OR {reading_condition("c.evaluating_unit_id", ("$14", "$8"), 2, "$1")})
+  AND ({reading_condition("u.unit_id", ("$14", "$8"), 2, "$1", once=True)}
+       OR {reading_condition("c.evaluating_unit_id", ("$14", "$8"), 2, "$1", once=True)})
   AND ($9::text IS NULL OR u.code = $9)
   AND ($10::text IS NULL OR (u.code, s.code, c.code) > ($10, $11, $12))
 GROUP BY c.code, c.name, c.due_working_days, s.code, u.code, u.name
@@ -57,7 +57,7 @@ FROM asked a JOIN directory_unit_spans u ON u.unit_id = a.unit_id AND {_PLACE}
      LEFT JOIN facts f ON f.period = $5 AND f.metric_id = a.metric_id AND f.unit_id = a.unit_id
      LEFT JOIN LATERAL (SELECT min(received_at) AS received_at FROM fact_versions v WHERE v.period = $5
           AND v.metric_id = a.metric_id AND v.unit_id = a.unit_id AND v.state <> 'missing') AS v ON true
-WHERE {reading_condition("u.unit_id", ("$12", "$9"), 2, "$1")}
+WHERE {reading_condition("u.unit_id", ("$12", "$9"), 2, "$1", once=True)}
 GROUP BY u.code, u.name ORDER BY u.code
 """
 

@@ -169,9 +169,17 @@ RECIPES = (
         unit_filter="under",
         pages=True,
     ),
-    # The tree as it was: also for who held a unit then.
+    # The tree as it was: also for who held a unit then; its path names who stood above it.
     Recipe(
-        _I, "GET", "/v1/units", "rows", plain("/v1/units", as_of=_THEN), held("units.read", _THEN), UNITS, pages=True
+        _I,
+        "GET",
+        "/v1/units",
+        "rows",
+        plain("/v1/units", as_of=_THEN),
+        held("units.read", _THEN),
+        UNITS,
+        names=True,
+        pages=True,
     ),
     Recipe(_I, "GET", "/v1/units/{code}", "object", _unit, within("units.read"), STANDING),
     Recipe(
