@@ -30,7 +30,7 @@ def reading_condition(unit_id: str, days: Days, first: int, today: str, *, once:
 
     `unit_id`, `days` (first and last day of the record's period) and `today` are expressions of this code, never input.
     What is known now counts, up to today: a move that is only planned opens nothing. A subtree is whatever stood below
-    its unit, wherever that unit itself stood; a code never names another unit. EXISTS and IN, so that no row comes twice.
+    its unit, wherever that unit itself stood; a code never names another unit. No row comes twice.
     `once`: for a list whose rows are all of one period, with `days` from parameters; the units are then looked up once,
     whatever the planner thinks of the list's other filters.
     """

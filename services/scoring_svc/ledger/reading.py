@@ -65,9 +65,9 @@ async def scores(
     key = after or (None, None)
     return list(
         await connection.fetch(
-            f"{_CELLS} WHERE c.set_id = $5 AND c.period = $6 AND {_within('$6', once=True)} AND ($7::text IS NULL OR u.code = $7) "
-            "AND ($8::text IS NULL OR k.code = $8) AND ($9::text IS NULL OR (k.code, c.unit_id) > ($9, $10::uuid)) "
-            "ORDER BY k.code, c.unit_id LIMIT $11",
+            f"{_CELLS} WHERE c.set_id = $5 AND c.period = $6 AND {_within('$6', once=True)} "
+            "AND ($7::text IS NULL OR u.code = $7) AND ($8::text IS NULL OR k.code = $8) "
+            "AND ($9::text IS NULL OR (k.code, c.unit_id) > ($9, $10::uuid)) ORDER BY k.code, c.unit_id LIMIT $11",
             *_reader(reader),
             set_id,
             period,

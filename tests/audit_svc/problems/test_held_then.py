@@ -1,4 +1,4 @@
-"""A unit that moved, and one that is gone: their problems stay with who held them then; changing is for today's holder."""
+"""A unit that moved, and one that is gone: problems stay with who held them then; changing is for today's holder."""
 
 from datetime import UTC, date, datetime
 
