@@ -12,7 +12,7 @@ from collections import Counter
 
 import httpx
 
-from shared.http import if_match
+from shared.http import version_read
 from shared.testing import RunningService, issuer_for_tests, running_service
 from tests.audit_svc.stage import Stage, deducted, deduction
 from tests.chaos.verdict import System, Verdict, red_if
@@ -91,7 +91,7 @@ async def run(system: System, *, seconds: float, size: int = 0) -> Verdict:
                 f"{paths[0]}/cause-analysis", json={"causes": [{"kind": "other", "text": "x"}], "text": "0"}
             )
             answers, lost = await _clients_at_work(service, paths, clients, seconds / 2)
-            service.app.dependency_overrides[if_match] = lambda: _AnyVersion(0)
+            service.app.dependency_overrides[version_read] = lambda: _AnyVersion(0)
             _, lost_unguarded = await _clients_at_work(service, paths, clients, seconds / 2)
     held = lost == 0 and missing.status_code == 428 and answers[412] > 0 and set(answers) <= {200, 412}
     figures = {

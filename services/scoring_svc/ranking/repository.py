@@ -68,17 +68,25 @@ async def add_ranking(
     )
 
 
+async def periods_ranked(connection: Connection, set_id: UUID, period: str | None) -> list[str]:
+    """The periods of a set of which a ranking was published; with `period` only that one."""
+    rows = await connection.fetch(
+        "SELECT DISTINCT period FROM rankings WHERE set_id = $1 AND ($2::text IS NULL OR period = $2)", set_id, period
+    )
+    return [row["period"] for row in rows]
+
+
 async def rankings_of(
-    connection: Connection, set_id: UUID, period: str | None, after: tuple[str, int] | None, limit: int
+    connection: Connection, set_id: UUID, periods: Sequence[str], after: tuple[str, int] | None, limit: int
 ) -> list[asyncpg.Record]:
-    """The published versions of a set by period and version."""
+    """The published versions of a set over some periods, by period and version."""
     return list(
         await connection.fetch(
             "SELECT ranking_id, period, version, published_at, published_by FROM rankings WHERE set_id = $1 "
-            "AND ($2::text IS NULL OR period = $2) AND ($3::text IS NULL OR (period, version) > ($3, $4::int)) "
+            "AND period = ANY($2::text[]) AND ($3::text IS NULL OR (period, version) > ($3, $4::int)) "
             "ORDER BY period, version LIMIT $5",
             set_id,
-            period,
+            list(periods),
             after[0] if after else None,
             after[1] if after else None,
             limit,
@@ -88,7 +96,9 @@ async def rankings_of(
 
 async def published(connection: Connection, ranking_id: UUID) -> asyncpg.Record | None:
     """A published ranking, whole."""
-    return await connection.fetchrow("SELECT set_id, version, body FROM rankings WHERE ranking_id = $1", ranking_id)
+    return await connection.fetchrow(
+        "SELECT set_id, period, version, body FROM rankings WHERE ranking_id = $1", ranking_id
+    )
 
 
 async def all_rankings(connection: Connection) -> list[asyncpg.Record]:

@@ -14,7 +14,7 @@ from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period, periods_of_year
 from shared.contracts.scoring import RankedUnit, RankingPublished
 from shared.db import UnitOfWork
-from shared.directory.repository import Unit, units_on
+from shared.directory.repository import Unit, units_by
 
 
 async def provisional_ranking(uow: UnitOfWork, indicator_set: IndicatorSet, span: Period, today: date) -> RankingOut:
@@ -22,7 +22,7 @@ async def provisional_ranking(uow: UnitOfWork, indicator_set: IndicatorSet, span
     driver = await uow.driver()
     keys = [period.key for period in periods_of_year(span.first.year) if span.contains(period)]
     cells = await repository.scored_cells(driver, indicator_set.set_id, keys, confirmed=False)
-    units = {unit.unit_id: unit for unit in await units_on(driver, today)}
+    units = {unit.unit_id: unit for unit in await units_by(driver, today)}
     ranked = rank(totals(cells))
     return RankingOut(
         ranking_id=None,
@@ -46,7 +46,7 @@ async def publish_ranking(uow: UnitOfWork, indicator_set: IndicatorSet, span: Pe
     if missing or not scored:
         raise RankingNotReady(periods=", ".join(missing) or span.key)
     cells = await repository.scored_cells(driver, indicator_set.set_id, scored, confirmed=True)
-    units = {unit.unit_id: unit for unit in await units_on(driver, span.last)}
+    units = {unit.unit_id: unit for unit in await units_by(driver, span.last)}
     ranked = rank(totals(cells))
     version = last + 1
     ranking = RankingOut(
