@@ -7,10 +7,19 @@ Does not belong here: substitution by the peers' mean; it works on results.
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
 from typing import Any, ClassVar
+
+import numpy as np
 
 from services.scoring_svc.engine import reach
 from services.scoring_svc.engine.cell import Cell, Known, Stop, answered, text_of
+from services.scoring_svc.engine.columns.algebra import MOVING, NO_FORM, Column, NoColumn, Vector, earlier, nothing
+from services.scoring_svc.engine.columns.batch import Batch, Ints, Small
+from services.scoring_svc.engine.columns.combining import Parts, Reduced, check_order, grouped_bounds, parts_column
+from services.scoring_svc.engine.columns.combining import grouped as grouped_columns
+from services.scoring_svc.engine.columns.placing import average_of, given_by, places_in, rows_of
+from services.scoring_svc.engine.columns.planning import MOST_UNITS, Planner
 from services.scoring_svc.engine.conditions import check_categories
 from services.scoring_svc.engine.language import COMBINE, GROUP, POLICY, WITHIN, Combine, Group, Policy, Within
 from services.scoring_svc.engine.measure import Measure, Scope
@@ -92,6 +101,40 @@ def others(cell: Cell, node: "Peers | Rank", value: Value, group: Group | None, 
     return remembered(cell, (node.at, "all", place), find)
 
 
+@dataclass(frozen=True, slots=True)
+class PartColumns:
+    """All units' parts: why the place cannot be had, the group of the same `within`, how many groups, the parts."""
+
+    place_stop: Small
+    segment: Ints
+    count: int
+    parts: Parts
+
+
+def parts_of(
+    node: "Peers | Rank", planner: Planner, value: Column, by: Column | None
+) -> Callable[[Batch], PartColumns]:
+    """The parts of all units of a batch, read in the order `within`, `only`, then the value."""
+    within = [(planner.name(name), len(planner.categories(name))) for name in node.within.names]
+    only = planner.test(node.only) if isinstance(node.only, Condition) else None
+    part = parts_column(only, value, by)
+
+    def find(batch: Batch) -> PartColumns:
+        key = batch.groups
+        for column, count in within:
+            key = key * count + column.of(batch).num
+        segment = np.unique(key, return_inverse=True)[1].reshape(-1)
+        place_stop = reduce(earlier, [column.of(batch).stop for column, _ in within], nothing(batch))
+        parts = part(batch).after(place_stop)
+        return PartColumns(place_stop, segment, int(segment.max(initial=-1)) + 1, parts)
+
+    def found(batch: Batch) -> PartColumns:
+        known: PartColumns = batch.remembered(found, lambda: find(batch))
+        return known
+
+    return found
+
+
 @primitive(
     {
         "within": WITHIN,
@@ -154,6 +197,27 @@ class Peers(Value):
         except NothingToCombine as nothing:
             return answered(self.if_empty, nothing.code, proof)
         return Known(value, {**proof, "value": text_of(value)})
+
+    def column(self, planner: Planner) -> Column:
+        """One value per group of units; without the unit itself, one per unit."""
+        if self.group is not None and (self.self_ == "excluded" or self.group.rolling_days is not None):
+            raise NoColumn(NO_FORM, self.at)
+        gives = planner.value(self.gives)
+        bounds = grouped_bounds(self.group, self.combine, gives, MOST_UNITS)
+        part = parts_of(self, planner, gives, planner.by(self.group))
+
+        def found(batch: Batch) -> tuple[Reduced, Vector]:
+            units = part(batch)
+            taken, segment = units.parts.taken(batch.refused), units.segment
+            items = units.parts.items(segment, taken)
+            if self.self_ == "excluded":
+                own = segment, np.where(taken, np.cumsum(taken) - 1, -1)
+                reduced = grouped_columns(self.group, self.combine, items, units.count, own)
+                return reduced, Vector(reduced.num, reduced.den, units.place_stop)
+            reduced = rows_of(grouped_columns(self.group, self.combine, items, units.count), segment)
+            return reduced, Vector(reduced.num, reduced.den, units.parts.stop)
+
+        return planner.combined(bounds, found, self.if_empty)
 
     def _combined(self, cell: Cell, place: tuple[Any, ...], units: list[tuple[str, Part]]) -> Any:
         def find() -> Any:
@@ -259,6 +323,34 @@ class Rank(Value):
         if left_out:
             proof["left_out"] = left_out
         return Known(value, proof)
+
+    def column(self, planner: Planner) -> Column:
+        """Units sorted by exact value inside their group; what places give is tabulated once."""
+        of, gives = planner.value(self.of), planner.placed().value(self.gives)
+        check_order(of)
+        averaged = self.ties == "average"
+        if averaged and gives.moving:
+            raise NoColumn(MOVING, self.at)
+        part = parts_of(self, planner, of, None)
+
+        def run(batch: Batch) -> Vector:
+            units = part(batch)
+            taken = np.flatnonzero(units.parts.taken(batch.refused))
+            num = units.parts.value.num[taken] * (-1 if self.best == "highest" else 1)
+            dens = units.parts.value.dens()[taken] if of.moving else of.den
+            place, tied = places_in(units.segment[taken], units.count, num, dens, dense=self.ties == "dense")
+            given = average_of(gives, place, tied) if averaged else given_by(gives, place)
+            found = np.zeros(batch.size, np.int64)
+            den, stop = np.ones(batch.size, np.int64), units.parts.stop.copy()
+            found[taken], den[taken], stop[taken] = given.num, given.dens(), given.stop
+            return Vector(found, den if averaged or gives.moving else gives.den, stop)
+
+        most = MOST_UNITS if averaged else 1
+        bounds = min(gives.low, 0) * most, max(gives.high, 0) * most, gives.den * most
+        placed = Column(*bounds, run, moving=averaged or gives.moving)
+        return planner.answered(
+            placed, lambda batch: ~part(batch).parts.taken(batch.refused), self.if_unranked, "UNRANKED"
+        )
 
     def _given(self, cell: Cell, place: int) -> Known:
         """What a place gives: tabulated once, since it depends on the place alone."""
