@@ -9,17 +9,19 @@ time, so no sum or product can wrap.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import reduce
 from math import ceil, floor, gcd, lcm
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from services.scoring_svc.engine.columns.batch import Batch, Flags, Ints, Small
 
 LIMIT = 1 << 62
+Ends = tuple[Fraction, Fraction]
+_ZERO = Fraction(0)
 TOO_WIDE, NO_FORM, MOVING = "TOO_WIDE", "NO_COLUMN_FORM", "MOVING_DENOMINATOR"
 
 
@@ -52,7 +54,8 @@ class Vector:
 class Column:
     """A value of every row, known before any fact: its numerator's bounds and its (greatest) denominator.
 
-    `moving` if denominators differ from row to row. `fixed` is the number if it is the same in every row.
+    `moving` if denominators differ from row to row; then `reach` bounds the values themselves. `fixed` is the number if
+    it is the same in every row.
     """
 
     low: int
@@ -61,9 +64,23 @@ class Column:
     run: Callable[[Batch], Vector]
     moving: bool = False
     fixed: Fraction | None = None
+    reach: Ends | None = None
 
     def __post_init__(self) -> None:
         fits(self.low, self.high, self.den)
+
+    @property
+    def span(self) -> Ends:
+        """The lowest and highest value, 0 included: a row without a value holds 0."""
+        least = 1 if self.moving else self.den
+        low, high = self.reach or (Fraction(self.low, least), Fraction(self.high, least))
+        return min(low, _ZERO), max(high, _ZERO)
+
+    def narrowed(self, low: Fraction | None, high: Fraction | None) -> "Column":
+        """The same column, known never to leave these ends."""
+        least, most = self.span
+        ends = least if low is None else max(least, low), most if high is None else min(most, high)
+        return replace(self, reach=ends, run=self.of) if self.moving else self
 
     def of(self, batch: Batch) -> Vector:
         """The column in a batch, found once."""
@@ -121,8 +138,11 @@ def stopped(reason: int) -> Column:
     )
 
 
-def _span(a: Column, b: Column) -> tuple[int, int]:
-    ends = [x * y for x in (a.low, a.high) for y in (b.low, b.high)]
+_End = TypeVar("_End", int, Fraction)
+
+
+def _span(a: tuple[_End, _End], b: tuple[_End, _End]) -> tuple[_End, _End]:
+    ends = [x * y for x in a for y in b]
     return min(ends), max(ends)
 
 
@@ -142,7 +162,8 @@ def scaled(column: Column, factor: Fraction) -> Column:
         found = column.of(batch)
         return Vector(found.num * up, found.den * factor.denominator if column.moving else down, found.stop)
 
-    return Column(low, high, down, run, column.moving)
+    ends = [end * factor for end in column.span]
+    return Column(low, high, down, run, column.moving, reach=(min(ends), max(ends)))
 
 
 @dataclass(frozen=True)
@@ -180,7 +201,8 @@ def plus(a: Column, b: Column) -> Column:
         one, two, den = pair.run(x, y)
         return Vector(one + two, den, earlier(x.stop, y.stop))
 
-    return Column(pair.one[0] + pair.two[0], pair.one[1] + pair.two[1], pair.den, run, pair.moving)
+    ends = a.span[0] + b.span[0], a.span[1] + b.span[1]
+    return Column(pair.one[0] + pair.two[0], pair.one[1] + pair.two[1], pair.den, run, pair.moving, reach=ends)
 
 
 def minus(a: Column, b: Column) -> Column:
@@ -193,13 +215,13 @@ def times(a: Column, b: Column) -> Column:
     for one, other in ((a, b), (b, a)):
         if one.fixed is not None:
             return scaled(other, one.fixed)
-    low, high = _span(a, b)
+    low, high = _span((a.low, a.high), (b.low, b.high))
 
     def run(batch: Batch) -> Vector:
         x, y = a.of(batch), b.of(batch)
         return Vector(x.num * y.num, x.den * y.den, earlier(x.stop, y.stop))
 
-    return Column(low, high, a.den * b.den, run, a.moving or b.moving)
+    return Column(low, high, a.den * b.den, run, a.moving or b.moving, reach=_span(a.span, b.span))
 
 
 def divided(a: Column, b: Column) -> Column:
@@ -222,7 +244,8 @@ def divided(a: Column, b: Column) -> Column:
         num, den = x.num * above * np.sign(y.num), np.abs(y.num) * below
         return Vector(num, np.where(y.num == 0, 1, den), earlier(x.stop, y.stop))
 
-    return Column(-most, most, widest * down, run, moving=True)
+    size = max(-a.span[0], a.span[1]) * b.den  # a divisor is at least one part of its greatest denominator
+    return Column(-most, most, widest * down, run, moving=True, reach=(-size, size))
 
 
 def compared(a: Column, how: str, b: Column) -> Test:
@@ -276,7 +299,10 @@ def choose(tests: Sequence[Test], values: Sequence[Column], first: Sequence[Colu
         return Vector(num, dens if moving else den, stop)
 
     ends = [(value.low * up, value.high * up) for value, up in zip(values, ups, strict=True)]
-    return Column(min(0, *(low for low, _ in ends)), max(0, *(high for _, high in ends)), den, run, moving)
+    low, high = min(0, *(low for low, _ in ends)), max(0, *(high for _, high in ends))
+    spans = [value.span for value in values]
+    reach = min(low for low, _ in spans), max(high for _, high in spans)
+    return Column(low, high, den, run, moving, reach=reach)
 
 
 def clamped(column: Column, floor_: Fraction | None, ceiling: Fraction | None) -> Column:
@@ -286,11 +312,13 @@ def clamped(column: Column, floor_: Fraction | None, ceiling: Fraction | None) -
             continue
         bound = constant(edge)
         column = choose([compared(column, how, bound)], [bound, column])
-        if not column.moving:
-            end = floor(edge * column.den)
-            low = max(column.low, min(end, 0)) if how == "below" else column.low
-            high = min(column.high, max(end, 0)) if how == "above" else column.high
-            column = Column(low, high, column.den, column.run)
+        if column.moving:
+            column = column.narrowed(edge, None) if how == "below" else column.narrowed(None, edge)
+            continue
+        end = floor(edge * column.den)
+        low = max(column.low, min(end, 0)) if how == "below" else column.low
+        high = min(column.high, max(end, 0)) if how == "above" else column.high
+        column = Column(low, high, column.den, column.run)
     return column
 
 
@@ -314,7 +342,12 @@ ROUNDS: dict[str, Callable[[Ints, Any], Ints]] = {
 
 
 def rounded(column: Column, mode: str, places: int) -> Column:
-    """Rounded to so many places; the only place where anything is divided."""
+    """Rounded to so many places."""
+    return rounding(column, mode, places)[0]
+
+
+def rounding(column: Column, mode: str, places: int) -> tuple[Column, Column]:
+    """Rounded to so many places, and what that moved; the only place where anything is divided."""
     shift, den = 10**places, column.den
     if not column.moving:
         common = gcd(shift, den)
@@ -323,13 +356,22 @@ def rounded(column: Column, mode: str, places: int) -> Column:
         up = shift
     fits(2 * column.low * up, 2 * column.high * up, 2 * den, 2 * max(-column.low, column.high) * up + den)
 
-    def run(batch: Batch) -> Vector:
+    def parted(batch: Batch) -> tuple[Ints, Any, Vector]:
         found = column.of(batch)
-        return Vector(ROUNDS[mode](found.num * up, found.den if column.moving else den), shift, found.stop)
+        return np.where(found.stop, 0, found.num) * up, found.den if column.moving else den, found
 
-    least = 1 if column.moving else den
-    low, high = floor(Fraction(column.low * up, least)), ceil(Fraction(column.high * up, least))
-    return Column(min(low, 0), max(high, 0), shift, run)
+    def run(batch: Batch) -> Vector:
+        num, dens, found = parted(batch)
+        return Vector(ROUNDS[mode](num, dens), shift, found.stop)
+
+    def rest(batch: Batch) -> Vector:
+        num, dens, found = parted(batch)
+        down = num // dens
+        return Vector((value.of(batch).num - down) * dens - (num - down * dens), dens * shift, found.stop)
+
+    low, high = (end * shift for end in column.span)
+    value = Column(floor(low), ceil(high), shift, run)
+    return value, Column(-den, den, den * shift, rest, column.moving)
 
 
 def sized(column: Column) -> Column:
@@ -348,4 +390,4 @@ def lifted(column: Column, depth: int) -> Column:
             return found
         return Vector(found.num[rows], found.den[rows] if column.moving else found.den, found.stop[rows])
 
-    return Column(column.low, column.high, column.den, run, column.moving, column.fixed)
+    return replace(column, run=run)

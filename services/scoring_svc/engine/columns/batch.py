@@ -45,8 +45,8 @@ class RecordsColumn:
 class Batch:
     """Rows that are evaluated together: units, or the records of units, or places.
 
-    `groups` says which rows are peers; `refused` is not 0 where stage 0 refused the row. `owner` is each row's row in the
-    batch `above`, whose records these are. `memory` keeps what was found, by the column that found it.
+    `groups` says which rows are peers; `refused` is not 0 where stage 0 refused the row. `owner` is each row's row in
+    the batch `above`, whose records these are. `memory` keeps what was found, by the column that found it.
     """
 
     size: int

@@ -192,7 +192,7 @@ class Parts:
 
     def taken(self, refused: Small | None = None) -> Flags:
         """The rows that take part."""
-        taken = self.held & (self.stop == 0)
+        taken: Flags = self.held & (self.stop == 0)
         return taken if refused is None else taken & (refused == 0)
 
     def items(self, owner: Ints, taken: Flags | None = None) -> tuple[Ints, Ints, Any, Ints | None]:

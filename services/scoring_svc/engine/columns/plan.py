@@ -22,7 +22,8 @@ from services.scoring_svc.engine.results.numeric import Points
 from services.scoring_svc.engine.rule import Rule
 from services.scoring_svc.engine.workdays import WorkingCalendar
 
-LADDER = tuple(Room(places, 10**digits) for places, digits in ((6, 12), (4, 12), (4, 10), (4, 8), (2, 8), (2, 6)))
+_ROOMS = ((6, 12), (4, 12), (4, 10), (4, 8), (2, 8), (2, 6), (2, 5))
+LADDER = tuple(Room(places, 10**digits) for places, digits in _ROOMS)
 """What facts without declared places or ends may have, the roomiest first; the first under which all fits is taken."""
 
 

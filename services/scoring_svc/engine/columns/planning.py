@@ -16,7 +16,7 @@ import numpy as np
 from services.scoring_svc.engine import reach
 from services.scoring_svc.engine.columns import algebra
 from services.scoring_svc.engine.columns.algebra import Column, NoColumn, Test, Vector, nothing
-from services.scoring_svc.engine.columns.batch import STATES, Batch, FactColumn, Flags
+from services.scoring_svc.engine.columns.batch import STATES, Batch, FactColumn, Flags, Ints, Small
 from services.scoring_svc.engine.columns.combining import EMPTY, TRIMMED, Reduced
 from services.scoring_svc.engine.language import SCALARS, WHOLE_TYPES, Group, Input, Policy
 from services.scoring_svc.engine.numbers import rational
@@ -132,9 +132,8 @@ class Planner:
 
         low, high, den, moving = bounds
         column = Column(low, high, den, lambda batch: once(batch)[1], moving)
-        for code, word in ((EMPTY, "NOTHING_TO_COMBINE"), (TRIMMED, "TRIMMED_AWAY")):
-            column = self.answered(column, lambda batch, code=code: once(batch)[0].failed == code, policy, word)
-        return column
+        column = self.answered(column, lambda batch: once(batch)[0].failed == EMPTY, policy, "NOTHING_TO_COMBINE")
+        return self.answered(column, lambda batch: once(batch)[0].failed == TRIMMED, policy, "TRIMMED_AWAY")
 
     def name(self, name: str) -> Column:
         """What a name means here: the place, a field of the innermost record, a definition, or a fact."""
@@ -169,7 +168,7 @@ class Planner:
         column, ids = self.name(name), self.categories(name)
         wanted = np.array([ids.index(one) for one in chosen], np.int64)
 
-        def run(batch: Batch) -> tuple[Flags, algebra.Small]:
+        def run(batch: Batch) -> tuple[Flags, Small]:
             found = column.of(batch)
             return np.isin(found.num, wanted), found.stop
 
@@ -182,9 +181,11 @@ class Planner:
     def value(self, node: "Value") -> Column:
         """The column of a node. Raises NoColumn, which names the innermost node that has none."""
         try:
-            return node.column(self)
+            column = node.column(self)
         except NoColumn as refused:
             raise NoColumn(refused.code, refused.at or node.at) from refused
+        attained = reach.hull(self.rule.scope.reaches.get(node.at, reach.ANYTHING))
+        return column.narrowed(attained.low, attained.high)
 
     def test(self, node: "Condition") -> Test:
         """The test of a condition. Raises NoColumn like `value`."""
@@ -196,7 +197,7 @@ class Planner:
     def not_scorable(self, column: Column) -> Test:
         """Where a value is not scorable."""
 
-        def run(batch: Batch) -> tuple[Flags, algebra.Small]:
+        def run(batch: Batch) -> tuple[Flags, Small]:
             not_scorable = np.array([reason.how == "not_scorable" for reason in self.reasons])
             return not_scorable[column.of(batch).stop], nothing(batch)
 
@@ -206,24 +207,34 @@ class Planner:
         """What the calendar answers, asked once for every distinct day (or pair of days)."""
         unknown = self.reason("refused", "CALENDAR_UNKNOWN")
 
+        def answer(batch: Batch, *asked: int) -> tuple[int, int]:
+            try:
+                return find(batch.calendar, *map(date.fromordinal, asked)), 0
+            except (CalendarUnknown, OverflowError, ValueError):
+                return 0, unknown
+
+        return self.distinct(days, answer, Scale(1, -_LATEST, _LATEST))
+
+    def distinct(self, columns: Sequence[Column], answer: Callable[..., tuple[int, int]], scale: Scale) -> Column:
+        """What a function answers (a numerator and a stop) of numerators, called once for every distinct row."""
+        if any(column.moving for column in columns):
+            raise NoColumn(algebra.MOVING)
+
         def run(batch: Batch) -> Vector:
-            found = [column.of(batch) for column in days]
+            found = [column.of(batch) for column in columns]
             stop = reduce(algebra.earlier, [vector.stop for vector in found])
             rows = np.flatnonzero(stop == 0)
             distinct, which = np.unique(
                 np.stack([vector.num[rows] for vector in found], axis=1), axis=0, return_inverse=True
             )
             answers, reasons = np.zeros(len(distinct), np.int64), np.zeros(len(distinct), np.int16)
-            for index, asked in enumerate(distinct):
-                try:
-                    answers[index] = find(batch.calendar, *(date.fromordinal(int(day)) for day in asked))
-                except (CalendarUnknown, OverflowError, ValueError):
-                    reasons[index] = unknown
+            for index, asked in enumerate(distinct.tolist()):
+                answers[index], reasons[index] = answer(batch, *asked)
             num, stop = np.zeros(batch.size, np.int64), stop.copy()
             num[rows], stop[rows] = answers[which.reshape(-1)], reasons[which.reshape(-1)]
-            return Vector(num, 1, stop)
+            return Vector(num, scale.den, stop)
 
-        return Column(-_LATEST, _LATEST, 1, run)
+        return Column(scale.low, scale.high, scale.den, run)
 
     def _holder(self, name: str) -> tuple[tuple[str, ...], int]:
         for depth in range(len(self.records), 0, -1):
@@ -260,7 +271,7 @@ class Planner:
         return Column(scale.low, scale.high, scale.den, run)
 
 
-def _places(batch: Batch) -> algebra.Ints:
+def _places(batch: Batch) -> Ints:
     if batch.places is None:
         raise TypeError("a place outside what places give")
     return batch.places

@@ -7,13 +7,12 @@ a fact; that is `facts`.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from services.scoring_svc.engine.columns.batch import STATES, Batch, FactColumn, Flags, Ints, RecordsColumn
-from services.scoring_svc.engine.columns.planning import MOST_RECORDS, Room, scale_of
+from services.scoring_svc.engine.columns.planning import MOST_RECORDS, Room, Scale, scale_of
 from services.scoring_svc.engine.facts import FactRefused, value_of
 from services.scoring_svc.engine.language import SCALARS, Input
 from services.scoring_svc.engine.workdays import WorkingCalendar
@@ -37,7 +36,7 @@ class _Reader:
     """One input: the numbers of the texts seen so far."""
 
     item: Input
-    room: Room
+    scale: Scale
     known: dict[str, tuple[int, int, bool]] = field(default_factory=dict)
     keys: dict[str, int] = field(default_factory=dict)
 
@@ -48,7 +47,7 @@ class _Reader:
         known = self.known.get(text)
         if known is None:
             try:
-                known = (*self._number(value_of(self.item, text, {})),)
+                known = self._number(value_of(self.item, text, {}))
             except FactRefused as refused:
                 known = (0, REFUSALS.index(refused.code), False)
             self.known[text] = known
@@ -56,10 +55,9 @@ class _Reader:
 
     def _number(self, value: Any) -> tuple[int, int, bool]:
         if self.item.type in SCALARS:
-            scale = scale_of(self.item, self.room)
-            scaled = Fraction(value) * scale.den
+            scaled = value * self.scale.den
             number = scaled.numerator
-            beyond = scaled.denominator != 1 or not scale.low <= number <= scale.high
+            beyond = scaled.denominator != 1 or not self.scale.low <= number <= self.scale.high
             return (0 if beyond else number), 0, beyond
         if isinstance(value, date):
             return value.toordinal(), 0, False
@@ -130,7 +128,7 @@ def read_facts(
 
 
 def _fact(name: str, item: Input, room: Room, rows: Sequence[Any], owner: Sequence[int], noted: _Rows) -> FactColumn:
-    reader = _Reader(item, room)
+    reader = _Reader(item, scale_of(item, room))
     values: Ints = np.zeros(len(rows), np.int64)
     states = np.zeros(len(rows), np.int16)
     for index, row in enumerate(rows):
@@ -144,7 +142,7 @@ def _fact(name: str, item: Input, room: Room, rows: Sequence[Any], owner: Sequen
 
 
 def _records(name: str, item: Input, room: Room, rows: Sequence[Any], noted: _Rows) -> RecordsColumn:
-    reader, fields = _Reader(item, room), item.fields or {}
+    reader, fields = _Reader(item, scale_of(item, room)), item.fields or {}
     counts = np.zeros(len(rows), np.int64)
     states = np.zeros(len(rows), np.int16)
     records: list[Mapping[str, Any]] = []

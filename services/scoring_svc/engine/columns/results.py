@@ -6,7 +6,7 @@ Belongs here: what a result hands to the plan. Does not belong here: any single 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from services.scoring_svc.engine.columns.algebra import Column, Test, minus, nothing
+from services.scoring_svc.engine.columns.algebra import Column, Test, nothing
 from services.scoring_svc.engine.columns.batch import Batch, Flags, Small
 
 
@@ -30,9 +30,8 @@ class ResultColumn:
     entries: tuple[EntryColumn, ...] = ()
 
 
-def moved(entry: str, after: Column, before: Column) -> EntryColumn:
-    """The entry of what a step moved, where it moved anything."""
-    amount = minus(after, before)
+def moved(entry: str, amount: Column) -> EntryColumn:
+    """The entry of what a step of the result moved, where it moved anything."""
 
     def run(batch: Batch) -> tuple[Flags, Small]:
         return amount.of(batch).num != 0, nothing(batch)

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from services.scoring_svc.engine import reach
 from services.scoring_svc.engine.cell import Cell
-from services.scoring_svc.engine.columns.algebra import clamped, constant, plus, rounded
+from services.scoring_svc.engine.columns.algebra import clamped, constant, minus, plus, rounding
 from services.scoring_svc.engine.columns.planning import Planner
 from services.scoring_svc.engine.columns.results import EntryColumn, ResultColumn, decimal_text, moved
 from services.scoring_svc.engine.language import LABEL, ROUNDING, Label
@@ -111,10 +111,10 @@ class Points(Result):
         for name, low, high in (("floor", edge_of(self.floor), None), ("ceiling", None, edge_of(self.ceiling))):
             if low is not None or high is not None:
                 limited = clamped(total, low, high)
-                entries.append(moved(name, limited, total))
+                entries.append(moved(name, minus(limited, total)))
                 total = limited
-        value = rounded(total, self.rounding.mode, self.rounding.places)
-        entries.append(moved("rounding", value, total))
+        value, rest = rounding(total, self.rounding.mode, self.rounding.places)
+        entries.append(moved("rounding", rest))
         places = self.rounding.places
         return ResultColumn(self.kind, value, lambda scaled: decimal_text(scaled, places), tuple(entries))
 
@@ -191,8 +191,8 @@ class Figure(Result):
     def column(self, planner: Planner) -> ResultColumn:
         """The value rounded, and what rounding moved."""
         exact, places = planner.value(self.value), self.rounding.places
-        value = rounded(exact, self.rounding.mode, places)
-        entries = (EntryColumn("value", exact), moved("rounding", value, exact))
+        value, rest = rounding(exact, self.rounding.mode, places)
+        entries = (EntryColumn("value", exact), moved("rounding", rest))
         return ResultColumn(self.kind, value, lambda scaled: decimal_text(scaled, places), entries)
 
     def words(self, speech: Speech) -> str:
