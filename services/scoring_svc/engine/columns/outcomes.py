@@ -3,9 +3,9 @@
 Belongs here: columns of outcomes, a row as text. Does not belong here: proofs; the reference makes them on demand.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,13 @@ class EntryAmounts:
     num: Ints
     den: Any
     stands: Flags
+
+    def texts(self) -> list[str]:
+        """The amount of every row as the proof writes it; of rows where the entry does not stand it means nothing."""
+        if np.ndim(self.den) == 0:
+            den = int(self.den)
+            return _texts(self.num, lambda num: shortest(Fraction(num, den)))
+        return [shortest(Fraction(num, den)) for num, den in zip(self.num.tolist(), self.den.tolist(), strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,37 +61,26 @@ class ColumnOutcomes:
     entries: tuple[EntryAmounts, ...]
     by_reference: dict[int, Outcome] = field(default_factory=dict)
 
-    def row(self, row: int) -> RowOutcome:
-        """One row as text."""
-        known = self.by_reference.get(row)
-        if known is not None:
-            entries = tuple((entry.entry, entry.clause, entry.text) for entry in known.entries)
-            return RowOutcome(known.kind, known.value, known.code, entries, known.substituted)
-        reason = self.reasons[self.stop[row]]
-        if self.stop[row]:
-            return RowOutcome(reason.how, None, reason.code, (), substituted=False)
-        return RowOutcome(
-            self.result.kind,
-            self.result.text(int(self.value[row])),
-            None,
-            tuple(
-                (entry.entry, entry.clause, amount_text(int(entry.num[row]), _den(entry.den, row)))
-                for entry in self.entries
-                if entry.stands[row]
-            ),
-            bool(self.substituted[row]),
-        )
-
     def rows(self) -> list[RowOutcome]:
-        """All rows as text."""
-        return [self.row(row) for row in range(self.value.size)]
+        """All rows as text; every distinct number is written once."""
+        texts = _texts(self.value, self.result.text)
+        columns = [(entry.entry, entry.clause, entry.stands.tolist(), entry.texts()) for entry in self.entries]
+        found = []
+        for row, (stop, substituted) in enumerate(zip(self.stop.tolist(), self.substituted.tolist(), strict=True)):
+            known = self.by_reference.get(row)
+            if known is not None:
+                told = tuple((entry.entry, entry.clause, entry.text) for entry in known.entries)
+                found.append(RowOutcome(known.kind, known.value, known.code, told, known.substituted))
+            elif stop:
+                reason = self.reasons[stop]
+                found.append(RowOutcome(reason.how, None, reason.code, (), substituted=False))
+            else:
+                entries = tuple((name, clause, said[row]) for name, clause, stands, said in columns if stands[row])
+                found.append(RowOutcome(self.result.kind, texts[row], None, entries, substituted))
+        return found
 
 
-def _den(den: Any, row: int) -> int:
-    return int(den) if np.ndim(den) == 0 else int(den[row])
-
-
-@lru_cache(maxsize=1 << 16)
-def amount_text(num: int, den: int) -> str:
-    """An amount as the proof writes it."""
-    return shortest(Fraction(num, den))
+def _texts(numbers: Ints, say: Callable[[int], str]) -> list[str]:
+    distinct, which = np.unique(numbers, return_inverse=True)
+    said = [say(number) for number in distinct.tolist()]
+    return [said[index] for index in which.reshape(-1).tolist()]

@@ -47,8 +47,10 @@ class Date(Result):
         return Answer(text, text, because=known.proof)
 
     def column(self, planner: Planner) -> ResultColumn:
-        """The date as a day of the era."""
-        return ResultColumn(self.kind, planner.value(self.value), lambda day: date.fromordinal(day).isoformat())
+        """The date as a day of the era; a row without a date holds 0."""
+        return ResultColumn(
+            self.kind, planner.value(self.value), lambda day: date.fromordinal(day).isoformat() if day else ""
+        )
 
     def words(self, speech: Speech) -> str:
         """`期限：‹v›。` / `Due: ‹v›.`."""
