@@ -194,6 +194,10 @@ class Planner:
         except NoColumn as refused:
             raise NoColumn(refused.code, refused.at or node.at) from refused
 
+    def only(self, only: "Condition | str") -> Test | None:
+        """The test that says who takes part; None if all do."""
+        return None if isinstance(only, str) else self.test(only)
+
     def not_scorable(self, column: Column) -> Test:
         """Where a value is not scorable."""
 

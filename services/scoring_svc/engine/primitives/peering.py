@@ -7,18 +7,17 @@ Does not belong here: substitution by the peers' mean; it works on results.
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import reduce
 from typing import Any, ClassVar
 
 import numpy as np
 
 from services.scoring_svc.engine import reach
 from services.scoring_svc.engine.cell import Cell, Known, Stop, answered, text_of
-from services.scoring_svc.engine.columns.algebra import MOVING, NO_FORM, Column, NoColumn, Vector, earlier, nothing
-from services.scoring_svc.engine.columns.batch import Batch, Ints, Small
-from services.scoring_svc.engine.columns.combining import Parts, Reduced, check_order, grouped_bounds, parts_column
+from services.scoring_svc.engine.columns.algebra import MOVING, NO_FORM, Column, NoColumn, Vector
+from services.scoring_svc.engine.columns.batch import Batch
+from services.scoring_svc.engine.columns.combining import Reduced, check_order, grouped_bounds
 from services.scoring_svc.engine.columns.combining import grouped as grouped_columns
-from services.scoring_svc.engine.columns.placing import average_of, given_by, places_in, rows_of
+from services.scoring_svc.engine.columns.placing import average_of, given_by, peer_parts, places_in, rows_of
 from services.scoring_svc.engine.columns.planning import MOST_UNITS, Planner
 from services.scoring_svc.engine.conditions import check_categories
 from services.scoring_svc.engine.language import COMBINE, GROUP, POLICY, WITHIN, Combine, Group, Policy, Within
@@ -101,40 +100,6 @@ def others(cell: Cell, node: "Peers | Rank", value: Value, group: Group | None, 
     return remembered(cell, (node.at, "all", place), find)
 
 
-@dataclass(frozen=True, slots=True)
-class PartColumns:
-    """All units' parts: why the place cannot be had, the group of the same `within`, how many groups, the parts."""
-
-    place_stop: Small
-    segment: Ints
-    count: int
-    parts: Parts
-
-
-def parts_of(
-    node: "Peers | Rank", planner: Planner, value: Column, by: Column | None
-) -> Callable[[Batch], PartColumns]:
-    """The parts of all units of a batch, read in the order `within`, `only`, then the value."""
-    within = [(planner.name(name), len(planner.categories(name))) for name in node.within.names]
-    only = planner.test(node.only) if isinstance(node.only, Condition) else None
-    part = parts_column(only, value, by)
-
-    def find(batch: Batch) -> PartColumns:
-        key = batch.groups
-        for column, count in within:
-            key = key * count + column.of(batch).num
-        segment = np.unique(key, return_inverse=True)[1].reshape(-1)
-        place_stop = reduce(earlier, [column.of(batch).stop for column, _ in within], nothing(batch))
-        parts = part(batch).after(place_stop)
-        return PartColumns(place_stop, segment, int(segment.max(initial=-1)) + 1, parts)
-
-    def found(batch: Batch) -> PartColumns:
-        known: PartColumns = batch.remembered(found, lambda: find(batch))
-        return known
-
-    return found
-
-
 @primitive(
     {
         "within": WITHIN,
@@ -204,7 +169,7 @@ class Peers(Value):
             raise NoColumn(NO_FORM, self.at)
         gives = planner.value(self.gives)
         bounds = grouped_bounds(self.group, self.combine, gives, MOST_UNITS)
-        part = parts_of(self, planner, gives, planner.by(self.group))
+        part = peer_parts(planner, self.within, planner.only(self.only), gives, planner.by(self.group))
 
         def found(batch: Batch) -> tuple[Reduced, Vector]:
             units = part(batch)
@@ -331,7 +296,7 @@ class Rank(Value):
         averaged = self.ties == "average"
         if averaged and gives.moving:
             raise NoColumn(MOVING, self.at)
-        part = parts_of(self, planner, of, None)
+        part = peer_parts(planner, self.within, planner.only(self.only), of, None)
 
         def run(batch: Batch) -> Vector:
             units = part(batch)

@@ -106,10 +106,9 @@ class Each(Value):
     def column(self, planner: Planner) -> Column:
         """All records of all rows at once, combined by the row that owns them."""
         inner, records = planner.inside(self.in_), planner.name(self.in_)
-        only = inner.test(self.only) if isinstance(self.only, Condition) else None
         gives = inner.value(self.gives)
         bounds = grouped_bounds(self.group, self.combine, gives, MOST_RECORDS)
-        part = parts_column(only, gives, inner.by(self.group))
+        part = parts_column(inner.only(self.only), gives, inner.by(self.group))
 
         def found(batch: Batch) -> tuple[Reduced, Vector]:
             rows, owner = batch.opened(self.in_)
