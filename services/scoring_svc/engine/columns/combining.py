@@ -22,12 +22,10 @@ from services.scoring_svc.engine.columns.algebra import (
     nothing,
 )
 from services.scoring_svc.engine.columns.batch import Batch, Flags, Ints, Small
-from services.scoring_svc.engine.language import Combine, Group
+from services.scoring_svc.engine.language import Combine
 
 EMPTY, TRIMMED = 1, 2
 """Why there is nothing to combine: NOTHING_TO_COMBINE, TRIMMED_AWAY."""
-_EPOCH = 719_163  # 1970-01-01 as a day of the era
-_MONTHS = {"month": 1, "quarter": 3, "half_year": 6, "year": 12}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,43 +139,6 @@ def _positions(found: Segments, item: Ints) -> Ints:
 
 
 @dataclass(frozen=True, slots=True)
-class Windows:
-    """The inner groups: which items stand in which (an item may stand in several), and whose they are."""
-
-    item: Ints
-    window: Ints
-    owner: Ints
-
-
-def windows(group: Group, key: Ints, by: Ints) -> Windows:
-    """Group items inside their segments: by an equal category, key or calendar period, or by rolling days."""
-    items = np.arange(key.size)
-    if group.rolling_days is not None:
-        order = np.lexsort((by, key))
-        size = np.bincount(key) if key.size else np.zeros(0, np.int64)
-        reach = size[key]
-        start = (np.cumsum(size) - size)[key]
-        last = np.repeat(items, reach)
-        other = order[np.repeat(start, reach) + np.arange(last.size) - np.repeat(np.cumsum(reach) - reach, reach)]
-        back = by[last] - by[other]
-        held = (back >= 0) & (back < group.rolling_days)
-        return Windows(other[held], last[held], key)
-    if group.calendar is not None:
-        months = (by - _EPOCH).astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
-        by = months // _MONTHS[group.calendar]
-    pairs, window = np.unique(np.stack([key, by]), axis=1, return_inverse=True)
-    return Windows(items, window.reshape(-1), pairs[0])
-
-
-def grouped_bounds(group: Group | None, how: Combine, column: Column, most: int) -> tuple[int, int, int, bool]:
-    """Like `combined_bounds`, first inside each group, then across."""
-    if group is None:
-        return combined_bounds(how, column, most)
-    inner = Column(*_ordered(combined_bounds(group.combine, column, most), column.run))
-    return combined_bounds(how, inner, most)
-
-
-@dataclass(frozen=True, slots=True)
 class Parts:
     """What every row gives: whether it takes part, why that cannot be known, its value, and what it is grouped by."""
 
@@ -226,24 +187,3 @@ def first_stop(owner: Ints, stop: Small, count: int) -> Small:
     rows = np.flatnonzero(stop)[::-1]  # of several rows of one owner the last one written stays
     found[owner[rows]] = stop[rows]
     return found
-
-
-def _ordered(bounds: tuple[int, int, int, bool], run: Callable[..., Any]) -> tuple[int, int, int, Any, bool]:
-    return bounds[0], bounds[1], bounds[2], run, bounds[3]
-
-
-def grouped(
-    group: Group | None, how: Combine, items: tuple[Ints, Ints, Any, Ints | None], count: int, own: Any = None
-) -> Reduced:
-    """Combine items (segment, numerator, denominator, what they are grouped by) first inside groups, then across."""
-    key, num, den, by = items
-    if group is None or by is None:
-        return combine(how, key, count, num, den, own)
-    found = windows(group, key, by)
-    many = found.owner.size
-    dens = den if np.ndim(den) == 0 else den[found.item]
-    inner = combine(group.combine, found.window, many, num[found.item], dens)
-    outer = combine(how, found.owner, count, inner.num, inner.den)
-    trimmed = np.zeros(count, np.bool_)
-    trimmed[found.owner[inner.failed != 0]] = True
-    return Reduced(outer.num, outer.den, np.where(trimmed, TRIMMED, outer.failed).astype(np.int16))

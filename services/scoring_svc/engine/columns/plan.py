@@ -14,7 +14,7 @@ import numpy as np
 from services.scoring_svc.engine.columns.algebra import TOO_WIDE, Column, NoColumn, earlier, fits
 from services.scoring_svc.engine.columns.batch import Batch, Flags, Ints, Small
 from services.scoring_svc.engine.columns.outcomes import ColumnOutcomes, EntryAmounts
-from services.scoring_svc.engine.columns.planning import MOST_UNITS, Planner, Reason, Room
+from services.scoring_svc.engine.columns.planning import Planner, Reason, Room
 from services.scoring_svc.engine.columns.reading import REFUSALS, Reading, read_facts
 from services.scoring_svc.engine.columns.results import ResultColumn
 from services.scoring_svc.engine.evaluation import Outcome, evaluate, evaluate_group
@@ -23,8 +23,8 @@ from services.scoring_svc.engine.rule import Rule
 from services.scoring_svc.engine.workdays import WorkingCalendar
 
 _ROOMS = ((6, 12), (4, 12), (4, 10), (4, 8), (2, 8), (2, 6), (2, 5))
-LADDER = tuple(Room(places, 10**digits) for places, digits in _ROOMS)
-"""What facts without declared places or ends may have, the roomiest first; the first under which all fits is taken."""
+LADDER = tuple(Room(places, 10**digits, units) for places, digits in _ROOMS for units in (4_096, 256))
+"""What facts without declared places or ends may have, and groups; the first under which all fits is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class ColumnPlan:
             beyond = np.flatnonzero(reading.beyond).tolist()
             return [beyond] if beyond else []
         sizes = np.bincount(batch.groups)
-        wanted = {*batch.groups[reading.beyond].tolist(), *np.flatnonzero(sizes > MOST_UNITS).tolist()}
+        wanted = {*batch.groups[reading.beyond].tolist(), *np.flatnonzero(sizes > self.room.units).tolist()}
         return [np.flatnonzero(batch.groups == group).tolist() for group in sorted(wanted)]
 
 
@@ -166,7 +166,7 @@ def _plan(rule: Rule, room: Room) -> ColumnPlan:
     within: dict[tuple[str, ...], tuple[Column, ...]] = {}
     for reason in list(planner.reasons):
         if reason.how == "peers_mean":
-            fits(result.value.low * MOST_UNITS, result.value.high * MOST_UNITS)
+            fits(result.value.low * room.units, result.value.high * room.units)
             _own_place(rule, reason.within)
             within[reason.within] = tuple(planner.name(name) for name in reason.within)
     return ColumnPlan(rule, room, tuple(planner.reasons), result, within)

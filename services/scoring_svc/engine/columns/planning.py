@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from services.scoring_svc.engine.nodes import Condition, Value
     from services.scoring_svc.engine.rule import Rule
 
-MOST_UNITS = 4_096
-"""So many units a group may have; a larger one is the reference's."""
 MOST_RECORDS = 400
 """So many records a row may have; a row with more is the reference's."""
 _LATEST = 3_652_059  # 9999-12-31 as a day of the era
@@ -45,10 +43,14 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What numbers without declared places or ends may have: decimal places, and the largest size."""
+    """What a rule leaves open: the decimal places and the largest size of numbers, and how many units a group has.
+
+    Facts and groups beyond it are the reference's.
+    """
 
     places: int
     most: int
+    units: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ class Planner:
     def name(self, name: str) -> Column:
         """What a name means here: the place, a field of the innermost record, a definition, or a fact."""
         if name == "place" and self.place:
-            return Column(0, MOST_UNITS, 1, lambda batch: Vector(_places(batch), 1, nothing(batch)))
+            return Column(0, self.room.units, 1, lambda batch: Vector(_places(batch), 1, nothing(batch)))
         holder, depth = self._holder(name)
         key = (*holder, name)
         known = self.known.get(key)
@@ -177,6 +179,12 @@ class Planner:
     def by(self, group: Group | None) -> Column | None:
         """What records or units are grouped by."""
         return None if group is None else self.name(group.by)
+
+    def classes(self, group: Group | None) -> int | None:
+        """How many groups there can be at most, where that is known: the choices of a category."""
+        if group is None or group.calendar is not None or group.rolling_days is not None:
+            return None
+        return len(self.categories(group.by)) or None
 
     def value(self, node: "Value") -> Column:
         """The column of a node. Raises NoColumn, which names the innermost node that has none."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from services.scoring_svc.engine.columns.batch import STATES, Batch, FactColumn, Flags, Ints, RecordsColumn
+from services.scoring_svc.engine.columns.batch import STATES, Batch, FactColumn, Flags, RecordsColumn
 from services.scoring_svc.engine.columns.planning import MOST_RECORDS, Room, Scale, scale_of
 from services.scoring_svc.engine.facts import FactRefused, value_of
 from services.scoring_svc.engine.language import SCALARS, Input
@@ -21,6 +21,7 @@ REFUSALS = ("", "FACT_UNKNOWN", "VALUE_MALFORMED", "VALUE_NOT_ALLOWED")
 """What stage 0 refuses, the first first; a row's refusal is the index of its code."""
 _WORST = len(REFUSALS)
 _STATES = {word: index for index, word in enumerate(STATES)}
+_PRESENT = _STATES["present"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class _Reader:
         """A supplied fact as (number, state, refusal, beyond)."""
         if not isinstance(found, dict):
             number, refusal, beyond = self.text(found)
-            return number, 0, refusal, beyond
+            return number, _PRESENT, refusal, beyond
         state, refusal = self.state(found)
         if not refusal and found.get("value") is not None:
             refusal = self.text(found["value"])[1]
@@ -129,8 +130,7 @@ def read_facts(
 
 def _fact(name: str, item: Input, room: Room, rows: Sequence[Any], owner: Sequence[int], noted: _Rows) -> FactColumn:
     reader = _Reader(item, scale_of(item, room))
-    values: Ints = np.zeros(len(rows), np.int64)
-    states = np.zeros(len(rows), np.int16)
+    values, states = [0] * len(rows), [0] * len(rows)
     for index, row in enumerate(rows):
         if name not in row:
             states[index] = _STATES["missing"]
@@ -138,7 +138,7 @@ def _fact(name: str, item: Input, room: Room, rows: Sequence[Any], owner: Sequen
         values[index], states[index], refusal, beyond = reader.fact(row[name])
         if refusal or beyond:
             noted.note(owner[index], refusal, beyond=beyond)
-    return FactColumn(values, states)
+    return FactColumn(np.array(values, np.int64), np.array(states, np.int16))
 
 
 def _records(name: str, item: Input, room: Room, rows: Sequence[Any], noted: _Rows) -> RecordsColumn:

@@ -15,10 +15,11 @@ from services.scoring_svc.engine import reach
 from services.scoring_svc.engine.cell import Cell, Known, Stop, answered, text_of
 from services.scoring_svc.engine.columns.algebra import MOVING, NO_FORM, Column, NoColumn, Vector
 from services.scoring_svc.engine.columns.batch import Batch
-from services.scoring_svc.engine.columns.combining import Reduced, check_order, grouped_bounds
-from services.scoring_svc.engine.columns.combining import grouped as grouped_columns
+from services.scoring_svc.engine.columns.combining import Reduced, check_order
+from services.scoring_svc.engine.columns.grouping import grouped as grouped_columns
+from services.scoring_svc.engine.columns.grouping import grouped_bounds
 from services.scoring_svc.engine.columns.placing import average_of, given_by, peer_parts, places_in, rows_of
-from services.scoring_svc.engine.columns.planning import MOST_UNITS, Planner
+from services.scoring_svc.engine.columns.planning import Planner
 from services.scoring_svc.engine.conditions import check_categories
 from services.scoring_svc.engine.language import COMBINE, GROUP, POLICY, WITHIN, Combine, Group, Policy, Within
 from services.scoring_svc.engine.measure import Measure, Scope
@@ -168,7 +169,8 @@ class Peers(Value):
         if self.group is not None and (self.self_ == "excluded" or self.group.rolling_days is not None):
             raise NoColumn(NO_FORM, self.at)
         gives = planner.value(self.gives)
-        bounds = grouped_bounds(self.group, self.combine, gives, MOST_UNITS)
+        classes = planner.classes(self.group)
+        bounds = grouped_bounds(self.group, self.combine, gives, planner.room.units, classes)
         part = peer_parts(planner, self.within, planner.only(self.only), gives, planner.by(self.group))
 
         def found(batch: Batch) -> tuple[Reduced, Vector]:
@@ -310,7 +312,7 @@ class Rank(Value):
             found[taken], den[taken], stop[taken] = given.num, given.dens(), given.stop
             return Vector(found, den if averaged or gives.moving else gives.den, stop)
 
-        most = MOST_UNITS if averaged else 1
+        most = planner.room.units if averaged else 1
         bounds = min(gives.low, 0) * most, max(gives.high, 0) * most, gives.den * most
         placed = Column(*bounds, run, moving=averaged or gives.moving)
         return planner.answered(

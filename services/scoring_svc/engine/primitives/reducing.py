@@ -10,8 +10,9 @@ from services.scoring_svc.engine import reach
 from services.scoring_svc.engine.cell import Cell, Known, answered, text_of
 from services.scoring_svc.engine.columns.algebra import Column, Vector, earlier
 from services.scoring_svc.engine.columns.batch import Batch
-from services.scoring_svc.engine.columns.combining import Reduced, first_stop, grouped_bounds, parts_column
-from services.scoring_svc.engine.columns.combining import grouped as grouped_columns
+from services.scoring_svc.engine.columns.combining import Reduced, first_stop, parts_column
+from services.scoring_svc.engine.columns.grouping import grouped as grouped_columns
+from services.scoring_svc.engine.columns.grouping import grouped_bounds
 from services.scoring_svc.engine.columns.planning import MOST_RECORDS, Planner
 from services.scoring_svc.engine.language import COMBINE, GROUP, POLICY, Combine, Group, Input, Policy
 from services.scoring_svc.engine.measure import UNKNOWN, Measure, Scope
@@ -107,7 +108,7 @@ class Each(Value):
         """All records of all rows at once, combined by the row that owns them."""
         inner, records = planner.inside(self.in_), planner.name(self.in_)
         gives = inner.value(self.gives)
-        bounds = grouped_bounds(self.group, self.combine, gives, MOST_RECORDS)
+        bounds = grouped_bounds(self.group, self.combine, gives, MOST_RECORDS, inner.classes(self.group))
         part = parts_column(inner.only(self.only), gives, inner.by(self.group))
 
         def found(batch: Batch) -> tuple[Reduced, Vector]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from services.scoring_svc.engine.columns import plan as plans
 from services.scoring_svc.engine.columns.algebra import Column, Vector
 from services.scoring_svc.engine.columns.batch import Batch
 from services.scoring_svc.engine.columns.plan import ByReference, ColumnPlan, columns_of
@@ -124,11 +123,10 @@ def test_the_largest_numbers_of_the_scale_stay_in_columns() -> None:
     assert found.rows() == reference(parsed, [[row] for row in rows])
 
 
-def test_a_group_or_a_list_too_long_goes_to_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plans, "MOST_UNITS", 2)
-    parsed = parse_rule(RANKED)
+def test_a_group_or_a_list_too_long_goes_to_the_reference() -> None:
+    plan = plan_of(parse_rule(RANKED))
     rows: list[Facts] = [{"x": str(number)} for number in range(5)]
-    found = plan_of(parsed).evaluate(rows, [0, 0, 1, 1, 1])
+    found = replace(plan, room=replace(plan.room, units=2)).evaluate(rows, [0, 0, 1, 1, 1])
     assert list(found.by_reference) == [2, 3, 4]
     listed = parse_rule(rule({"list": records(v=quantity("points"))}, points(each("v"))))
     many = plan_of(listed).evaluate([{"list": [{"v": "1"}] * 400}, {"list": [{"v": "1"}] * 401}])
