@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import reduce
-from math import ceil, floor, gcd, lcm
+from math import floor, gcd, lcm
 from typing import Any, TypeVar
 
 import numpy as np
@@ -54,8 +54,8 @@ class Vector:
 class Column:
     """A value of every row, known before any fact: its numerator's bounds and its (greatest) denominator.
 
-    `moving` if denominators differ from row to row; then `reach` bounds the values themselves. `fixed` is the number if
-    it is the same in every row.
+    `moving` if denominators differ from row to row; then all are multiples of `unit`, and `reach` bounds the values
+    themselves. `fixed` is the number if it is the same in every row.
     """
 
     low: int
@@ -65,15 +65,25 @@ class Column:
     moving: bool = False
     fixed: Fraction | None = None
     reach: Ends | None = None
+    unit: int = 1
 
     def __post_init__(self) -> None:
         fits(self.low, self.high, self.den)
 
     @property
+    def common(self) -> int:
+        """What divides every row's denominator."""
+        return self.unit if self.moving else self.den
+
+    @property
+    def nought(self) -> bool:
+        """Whether the value is 0, if it is any, so that every denominator will do."""
+        return self.low == self.high == 0
+
+    @property
     def span(self) -> Ends:
         """The lowest and highest value, 0 included: a row without a value holds 0."""
-        least = 1 if self.moving else self.den
-        low, high = self.reach or (Fraction(self.low, least), Fraction(self.high, least))
+        low, high = self.reach or (Fraction(self.low, self.common), Fraction(self.high, self.common))
         return min(low, _ZERO), max(high, _ZERO)
 
     def narrowed(self, low: Fraction | None, high: Fraction | None) -> "Column":
@@ -150,20 +160,17 @@ def scaled(column: Column, factor: Fraction) -> Column:
     """The column times a constant."""
     if column.fixed is not None:
         return constant(column.fixed * factor)
-    up, down = factor.numerator, factor.denominator
-    if not column.moving:
-        common = gcd(up, column.den)
-        up, down = up // common, factor.denominator * (column.den // common)
-    else:
-        down *= column.den
+    common = gcd(factor.numerator, column.common)
+    up, down = factor.numerator // common, factor.denominator
     low, high = sorted((column.low * up, column.high * up))
 
     def run(batch: Batch) -> Vector:
         found = column.of(batch)
-        return Vector(found.num * up, found.den * factor.denominator if column.moving else down, found.stop)
+        return Vector(found.num * up, found.den // common * down, found.stop)
 
     ends = [end * factor for end in column.span]
-    return Column(low, high, down, run, column.moving, reach=(min(ends), max(ends)))
+    unit, den = column.common // common * down, column.den // common * down
+    return Column(low, high, den, run, column.moving, reach=(min(ends), max(ends)), unit=unit)
 
 
 @dataclass(frozen=True)
@@ -173,21 +180,23 @@ class _Pair:
     one: tuple[int, int]
     two: tuple[int, int]
     den: int
-    moving: bool
+    unit: int
     run: Callable[[Vector, Vector], tuple[Ints, Ints, Any]]
 
 
 def _together(a: Column, b: Column) -> _Pair:
-    moving = a.moving or b.moving
-    den = a.den * b.den if moving else lcm(a.den, b.den)
-    up, down = den // a.den, den // b.den
-    # A moving denominator may be 1 in some row, so the unscaled ends stay possible.
+    shared = gcd(a.common, b.common)
+    up, down = b.den // shared, a.den // shared
+    # A moving denominator may be small in some row, so the unscaled ends stay possible.
     one = (min(a.low, a.low * up), max(a.high, a.high * up))
     two = (min(b.low, b.low * down), max(b.high, b.high * down))
-    fits(den, *one, *two)
-    if moving:
-        return _Pair(one, two, den, moving, lambda x, y: (x.num * y.den, y.num * x.den, x.den * y.den))
-    return _Pair(one, two, den, moving, lambda x, y: (x.num * up, y.num * down, den))
+    fits(a.den * up, *one, *two)
+
+    def run(x: Vector, y: Vector) -> tuple[Ints, Ints, Any]:
+        rest = y.den // shared
+        return x.num * rest, y.num * (x.den // shared), x.den * rest
+
+    return _Pair(one, two, a.den * up, a.common * (b.common // shared), run)
 
 
 def plus(a: Column, b: Column) -> Column:
@@ -202,7 +211,8 @@ def plus(a: Column, b: Column) -> Column:
         return Vector(one + two, den, earlier(x.stop, y.stop))
 
     ends = a.span[0] + b.span[0], a.span[1] + b.span[1]
-    return Column(pair.one[0] + pair.two[0], pair.one[1] + pair.two[1], pair.den, run, pair.moving, reach=ends)
+    low, high = pair.one[0] + pair.two[0], pair.one[1] + pair.two[1]
+    return Column(low, high, pair.den, run, a.moving or b.moving, reach=ends, unit=pair.unit)
 
 
 def minus(a: Column, b: Column) -> Column:
@@ -221,31 +231,28 @@ def times(a: Column, b: Column) -> Column:
         x, y = a.of(batch), b.of(batch)
         return Vector(x.num * y.num, x.den * y.den, earlier(x.stop, y.stop))
 
-    return Column(low, high, a.den * b.den, run, a.moving or b.moving, reach=_span(a.span, b.span))
+    moving, ends = a.moving or b.moving, _span(a.span, b.span)
+    return Column(low, high, a.den * b.den, run, moving, reach=ends, unit=a.common * b.common)
 
 
 def divided(a: Column, b: Column) -> Column:
     """The first by the second; 0 where the second is 0, which the caller answers."""
     if b.fixed:
         return scaled(a, 1 / b.fixed)
-    if not a.moving and not b.moving:
-        common = lcm(a.den, b.den)
-        up, down = common // a.den, common // b.den
-    else:
-        up, down = b.den, a.den
+    shared = gcd(a.common, b.common)
+    up, down = b.den // shared, a.den // shared
     widest = max(abs(b.low), abs(b.high), 1)
     low, high = sorted((min(a.low, 0) * up, max(a.high, 0) * up))
     most = max(-low, high)
 
     def run(batch: Batch) -> Vector:
         x, y = a.of(batch), b.of(batch)
-        constant_dens = not a.moving and not b.moving
-        above, below = (up, down) if constant_dens else (y.den, x.den)
-        num, den = x.num * above * np.sign(y.num), np.abs(y.num) * below
-        return Vector(num, np.where(y.num == 0, 1, den), earlier(x.stop, y.stop))
+        num, below = x.num * (y.den // shared) * np.sign(y.num), x.den // shared
+        den = np.where(y.num == 0, 1, np.abs(y.num)) * below
+        return Vector(num, den, earlier(x.stop, y.stop))
 
     size = max(-a.span[0], a.span[1]) * b.den  # a divisor is at least one part of its greatest denominator
-    return Column(-most, most, widest * down, run, moving=True, reach=(-size, size))
+    return Column(-most, most, widest * down, run, moving=True, reach=(-size, size), unit=a.common // shared)
 
 
 def compared(a: Column, how: str, b: Column) -> Test:
@@ -278,10 +285,11 @@ def choose(tests: Sequence[Test], values: Sequence[Column], first: Sequence[Colu
     """The value of the first test that holds, otherwise the last value; `first` is read before all tests."""
     moving = any(value.moving for value in values)
     den = max(value.den for value in values) if moving else lcm(*(value.den for value in values))
+    unit = gcd(*(value.common for value in values if not value.nought)) or 1
     ups = [1 if moving else den // value.den for value in values]
 
     def run(batch: Batch) -> Vector:
-        num, dens = np.zeros(batch.size, np.int64), np.ones(batch.size, np.int64)
+        num, dens = np.zeros(batch.size, np.int64), np.full(batch.size, unit)
         stop = reduce(earlier, [column.of(batch).stop for column in first], nothing(batch))
         waiting = stop == 0
         for index, (value, up) in enumerate(zip(values, ups, strict=True)):
@@ -293,7 +301,7 @@ def choose(tests: Sequence[Test], values: Sequence[Column], first: Sequence[Colu
                 taken = waiting & held
             found = value.of(batch)
             num = np.where(taken, found.num * up, num)
-            dens = np.where(taken, found.den, dens) if moving else dens
+            dens = np.where(taken, found.den, dens) if moving and not value.nought else dens
             stop = np.where(taken, found.stop, stop)
             waiting = waiting & ~taken
         return Vector(num, dens if moving else den, stop)
@@ -302,7 +310,7 @@ def choose(tests: Sequence[Test], values: Sequence[Column], first: Sequence[Colu
     low, high = min(0, *(low for low, _ in ends)), max(0, *(high for _, high in ends))
     spans = [value.span for value in values]
     reach = min(low for low, _ in spans), max(high for _, high in spans)
-    return Column(low, high, den, run, moving, reach=reach)
+    return Column(low, high, den, run, moving, reach=reach, unit=unit)
 
 
 def clamped(column: Column, floor_: Fraction | None, ceiling: Fraction | None) -> Column:
@@ -320,58 +328,6 @@ def clamped(column: Column, floor_: Fraction | None, ceiling: Fraction | None) -
         high = min(column.high, max(end, 0)) if how == "above" else column.high
         column = Column(low, high, column.den, column.run)
     return column
-
-
-def _half_up(num: Ints, den: Any) -> Ints:
-    return np.asarray(np.sign(num) * ((2 * np.abs(num) + den) // (2 * den)))
-
-
-def _half_even(num: Ints, den: Any) -> Ints:
-    size = np.abs(num)
-    down = size // den
-    rest = 2 * (size - down * den)
-    return np.asarray(np.sign(num) * (down + ((rest > den) | ((rest == den) & (down % 2 == 1)))))
-
-
-ROUNDS: dict[str, Callable[[Ints, Any], Ints]] = {
-    "half_up": _half_up,
-    "half_even": _half_even,
-    "floor": lambda num, den: num // den,
-    "ceiling": lambda num, den: -((-num) // den),
-}
-
-
-def rounded(column: Column, mode: str, places: int) -> Column:
-    """Rounded to so many places."""
-    return rounding(column, mode, places)[0]
-
-
-def rounding(column: Column, mode: str, places: int) -> tuple[Column, Column]:
-    """Rounded to so many places, and what that moved; the only place where anything is divided."""
-    shift, den = 10**places, column.den
-    if not column.moving:
-        common = gcd(shift, den)
-        up, den = shift // common, den // common
-    else:
-        up = shift
-    fits(2 * column.low * up, 2 * column.high * up, 2 * den, 2 * max(-column.low, column.high) * up + den)
-
-    def parted(batch: Batch) -> tuple[Ints, Any, Vector]:
-        found = column.of(batch)
-        return np.where(found.stop, 0, found.num) * up, found.den if column.moving else den, found
-
-    def run(batch: Batch) -> Vector:
-        num, dens, found = parted(batch)
-        return Vector(ROUNDS[mode](num, dens), shift, found.stop)
-
-    def rest(batch: Batch) -> Vector:
-        num, dens, found = parted(batch)
-        down = num // dens
-        return Vector((value.of(batch).num - down) * dens - (num - down * dens), dens * shift, found.stop)
-
-    low, high = (end * shift for end in column.span)
-    value = Column(floor(low), ceil(high), shift, run)
-    return value, Column(-den, den, den * shift, rest, column.moving)
 
 
 def sized(column: Column) -> Column:

@@ -82,18 +82,29 @@ class Segments:
         return np.arange(self.order.size) - np.repeat(self.start, self.size)
 
 
-def combined_bounds(how: Combine, column: Column, most: int) -> tuple[int, int, int, bool]:
-    """Lowest and highest numerator, denominator and whether it moves, of at most so many such values combined."""
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a column of combined values will hold, as a column says it; `unit` is 1 where an empty row has 1."""
+
+    low: int
+    high: int
+    den: int
+    moving: bool = False
+    unit: int = 1
+
+
+def combined_bounds(how: Combine, column: Column, most: int) -> Bounds:
+    """The bounds of at most so many such values combined."""
     if how.word in {"highest", "lowest"}:
         check_order(column)
-        return min(column.low, 0), max(column.high, 0), column.den, column.moving
+        return Bounds(min(column.low, 0), max(column.high, 0), column.den, column.moving)
     if column.moving:
         raise NoColumn(MOVING)
     low, high = min(column.low, 0) * most, max(column.high, 0) * most
     # The sum of all but one is taken by subtraction.
     fits(2 * low, 2 * high)
     mean = how.word != "sum"
-    return low, high, column.den * most if mean else column.den, mean
+    return Bounds(low, high, column.den * most if mean else column.den, mean, column.den)
 
 
 def combine(how: Combine, key: Ints, count: int, num: Ints, den: Any, own: tuple[Ints, Ints] | None = None) -> Reduced:

@@ -11,7 +11,7 @@ import numpy as np
 
 from services.scoring_svc.engine.columns.algebra import MOVING, Column, NoColumn
 from services.scoring_svc.engine.columns.batch import Ints
-from services.scoring_svc.engine.columns.combining import EMPTY, TRIMMED, Reduced, combine, combined_bounds
+from services.scoring_svc.engine.columns.combining import EMPTY, TRIMMED, Bounds, Reduced, combine, combined_bounds
 from services.scoring_svc.engine.language import Combine, Group
 
 _EPOCH = 719_163  # 1970-01-01 as a day of the era
@@ -48,22 +48,21 @@ def windows(group: Group, key: Ints, by: Ints) -> Windows:
     return Windows(items, window.reshape(-1), pairs[0])
 
 
-def grouped_bounds(
-    group: Group | None, how: Combine, column: Column, most: int, classes: int | None
-) -> tuple[int, int, int, bool]:
+def grouped_bounds(group: Group | None, how: Combine, column: Column, most: int, classes: int | None) -> Bounds:
     """Like `combined_bounds`, first inside each group, then across; `classes` if only so many groups can be.
 
     A sum or mean of means has the product of all counts as its denominator, so the groups must be few and known.
     """
     if group is None:
         return combined_bounds(how, column, most)
-    low, high, den, moving = combined_bounds(group.combine, column, most)
-    if not moving or how.word in {"highest", "lowest"}:
-        return combined_bounds(how, Column(low, high, den, column.run, moving), most)
+    inner = combined_bounds(group.combine, column, most)
+    if not inner.moving or how.word in {"highest", "lowest"}:
+        return combined_bounds(how, Column(inner.low, inner.high, inner.den, column.run, inner.moving), most)
     if how.word == "trimmed_mean" or group.combine.word not in _MEANS or classes is None:
         raise NoColumn(MOVING)
-    wide = classes * most ** (classes - 1)
-    return low * wide, high * wide, den * most ** (classes - 1) * (classes if how.word == "mean" else 1), True
+    wide, den = classes * most ** (classes - 1), inner.den * most ** (classes - 1)
+    mean = classes if how.word == "mean" else 1
+    return Bounds(inner.low * wide, inner.high * wide, den * mean, moving=True, unit=inner.unit)
 
 
 def grouped(

@@ -17,7 +17,7 @@ from services.scoring_svc.engine import reach
 from services.scoring_svc.engine.columns import algebra
 from services.scoring_svc.engine.columns.algebra import Column, NoColumn, Test, Vector, nothing
 from services.scoring_svc.engine.columns.batch import STATES, Batch, FactColumn, Flags, Ints, Small
-from services.scoring_svc.engine.columns.combining import EMPTY, TRIMMED, Reduced
+from services.scoring_svc.engine.columns.combining import EMPTY, TRIMMED, Bounds, Reduced
 from services.scoring_svc.engine.language import SCALARS, WHOLE_TYPES, Group, Input, Policy
 from services.scoring_svc.engine.numbers import rational
 from services.scoring_svc.engine.workdays import CalendarUnknown
@@ -123,17 +123,16 @@ class Planner:
         test = Test(lambda batch: (failed(batch), nothing(batch)))
         return algebra.choose([test], [instead, column], first=[column])
 
-    def combined(
-        self, bounds: tuple[int, int, int, bool], found: Callable[[Batch], tuple[Reduced, Vector]], policy: Policy
-    ) -> Column:
+    def combined(self, bounds: Bounds, found: Callable[[Batch], tuple[Reduced, Vector]], policy: Policy) -> Column:
         """The column of combined values (with the stops read before), answered where nothing was left."""
 
         def once(batch: Batch) -> tuple[Reduced, Vector]:
             known: tuple[Reduced, Vector] = batch.remembered(found, lambda: found(batch))
             return known
 
-        low, high, den, moving = bounds
-        column = Column(low, high, den, lambda batch: once(batch)[1], moving)
+        column = Column(
+            bounds.low, bounds.high, bounds.den, lambda batch: once(batch)[1], bounds.moving, unit=bounds.unit
+        )
         column = self.answered(column, lambda batch: once(batch)[0].failed == EMPTY, policy, "NOTHING_TO_COMBINE")
         return self.answered(column, lambda batch: once(batch)[0].failed == TRIMMED, policy, "TRIMMED_AWAY")
 

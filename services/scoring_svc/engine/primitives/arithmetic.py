@@ -13,6 +13,7 @@ from services.scoring_svc.engine.cell import Cell, Known, answered
 from services.scoring_svc.engine.columns import algebra
 from services.scoring_svc.engine.columns.algebra import Column
 from services.scoring_svc.engine.columns.planning import Planner
+from services.scoring_svc.engine.columns.rounding import rounded
 from services.scoring_svc.engine.language import LABEL, POLICY, Label, Policy
 from services.scoring_svc.engine.measure import (
     LITERAL,
@@ -319,7 +320,7 @@ class Round(Value):
 
     def column(self, planner: Planner) -> Column:
         """Whole division on magnitudes."""
-        return algebra.rounded(planner.value(self.of), self.mode, self.places)
+        return rounded(planner.value(self.of), self.mode, self.places)
 
     def words(self, speech: Speech, unit: Measure) -> str:
         """`‹v›（四舍五入，4位小数）`."""

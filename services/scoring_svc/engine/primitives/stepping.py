@@ -15,6 +15,7 @@ from services.scoring_svc.engine.cell import Cell, Known, Stop
 from services.scoring_svc.engine.columns import algebra
 from services.scoring_svc.engine.columns.algebra import Column
 from services.scoring_svc.engine.columns.planning import Planner
+from services.scoring_svc.engine.columns.rounding import rounded
 from services.scoring_svc.engine.language import WHOLE_TYPES, Input
 from services.scoring_svc.engine.measure import LITERAL, Measure, Scope
 from services.scoring_svc.engine.nodes import VALUE, Constant, Name, Value, primitive
@@ -101,7 +102,7 @@ class Step(Value):
             gap = algebra.scaled(gap, Fraction(-1))
         steps = algebra.scaled(algebra.clamped(gap, Fraction(0), None), 1 / rational(self.per))
         if self.mode != "proportional":
-            steps = algebra.rounded(steps, "floor" if self.mode == "whole" else "ceiling", 0)
+            steps = rounded(steps, "floor" if self.mode == "whole" else "ceiling", 0)
         return algebra.scaled(steps, rational(self.gives))
 
     def words(self, speech: Speech, unit: Measure) -> str:  # noqa: ARG002 - a step gives points

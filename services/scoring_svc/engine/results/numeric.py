@@ -11,9 +11,10 @@ from typing import ClassVar
 
 from services.scoring_svc.engine import reach
 from services.scoring_svc.engine.cell import Cell
-from services.scoring_svc.engine.columns.algebra import clamped, constant, minus, plus, rounding
+from services.scoring_svc.engine.columns.algebra import clamped, compared, constant, minus, plus
 from services.scoring_svc.engine.columns.planning import Planner
 from services.scoring_svc.engine.columns.results import EntryColumn, ResultColumn, decimal_text, moved
+from services.scoring_svc.engine.columns.rounding import rounding
 from services.scoring_svc.engine.language import LABEL, ROUNDING, Label
 from services.scoring_svc.engine.measure import POINTS, Scope, measure_of
 from services.scoring_svc.engine.nodes import VALUE, Value
@@ -108,11 +109,11 @@ class Points(Result):
         clauses = [EntryColumn("clause", planner.value(one.points), one.clause) for one in self.clauses]
         total = reduce(plus, [base, *(entry.amount for entry in clauses)])
         entries = [EntryColumn("base", base), *clauses]
-        for name, low, high in (("floor", edge_of(self.floor), None), ("ceiling", None, edge_of(self.ceiling))):
-            if low is not None or high is not None:
-                limited = clamped(total, low, high)
-                entries.append(moved(name, minus(limited, total)))
-                total = limited
+        for name, how, edge in (("floor", "below", edge_of(self.floor)), ("ceiling", "above", edge_of(self.ceiling))):
+            if edge is not None:
+                acts = compared(total, how, constant(edge))
+                entries.append(EntryColumn(name, minus(constant(edge), total), acts=acts))
+                total = clamped(total, edge if name == "floor" else None, edge if name == "ceiling" else None)
         value, rest = rounding(total, self.rounding.mode, self.rounding.places)
         entries.append(moved("rounding", rest))
         places = self.rounding.places

@@ -8,6 +8,7 @@ import pytest
 
 from services.scoring_svc.engine.columns import algebra
 from services.scoring_svc.engine.columns.plan import ColumnPlan, columns_of
+from services.scoring_svc.engine.columns.rounding import ROUNDS
 from services.scoring_svc.engine.domain import Rule
 from tests.scoring_svc.engine.columns.drawing import (
     Comparison,
@@ -75,7 +76,7 @@ def test_control_an_exchanged_edge_is_found(how: str, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize(("mode", "instead"), [("half_up", "half_even"), ("floor", "ceiling")])
 def test_control_an_exchanged_rounding_is_found(mode: str, instead: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(algebra.ROUNDS, mode, algebra.ROUNDS[instead])
+    monkeypatch.setitem(ROUNDS, mode, ROUNDS[instead])
     assert compare_all(dict(list(case_rules().items())[::3])).differences
 
 

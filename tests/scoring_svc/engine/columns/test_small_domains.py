@@ -227,6 +227,19 @@ def test_records_in_every_order_and_grouping(by: Any) -> None:
         agree(rule({"list": held | {"fields": fields}}, points(value)), [[_only(one, used)] for [one] in facts])
 
 
+@pytest.mark.parametrize("outer", ["sum", "mean", "highest"])
+@pytest.mark.parametrize("inner", ["mean", {"kind": "trimmed_mean", "drop_highest": 1, "drop_lowest": 0}], ids=str)
+def test_means_of_group_means(inner: Any, outer: str) -> None:
+    group: Json = {"by": "c", "combine": inner}
+    pool = [{"x": x, "c": c} for x in ("1", "-2.5") for c in ("one", "two", "three")]
+    chosen = [list(some) for size in (1, 2, 3, 4) for some in itertools.combinations_with_replacement(pool, size)]
+    value = peers("x", group=group, combine=outer, if_empty={"as_if": "9"})
+    inputs = {"x": quantity("points"), "c": category("one", "two", "three")}
+    agree(rule(inputs, points(value)), [list(map(dict, some)) for some in chosen])
+    listed = each("x", group=group, combine=outer, if_empty="not_scorable")
+    agree(rule({"list": records(**inputs)}, points(listed)), [[{"list": some}] for some in [[], *chosen]])
+
+
 def _only(facts: Facts, used: set[str]) -> Facts:
     if not isinstance(facts["list"], list):
         return facts
