@@ -32,15 +32,15 @@ def windows(group: Group, key: Ints, by: Ints) -> Windows:
     """Group items inside their segments: by an equal category, key or calendar period, or by rolling days."""
     items = np.arange(key.size)
     if group.rolling_days is not None:
-        order = np.lexsort((by, key))
-        size = np.bincount(key) if key.size else np.zeros(0, np.int64)
-        reach = size[key]
-        start = (np.cumsum(size) - size)[key]
-        last = np.repeat(items, reach)
-        other = order[np.repeat(start, reach) + np.arange(last.size) - np.repeat(np.cumsum(reach) - reach, reach)]
-        back = by[last] - by[other]
-        held = (back >= 0) & (back < group.rolling_days)
-        return Windows(other[held], last[held], key)
+        days = by - by.min(initial=0)
+        width = int(days.max(initial=0)) + 1
+        when = key * width + days
+        order = np.argsort(when, kind="stable")
+        first = np.searchsorted(when[order], key * width + np.maximum(days - group.rolling_days + 1, 0))
+        size = np.searchsorted(when[order], when, side="right") - first
+        window = np.repeat(items, size)
+        other = order[np.repeat(first, size) + np.arange(window.size) - np.repeat(np.cumsum(size) - size, size)]
+        return Windows(other, window, key)
     if group.calendar is not None:
         months = (by - _EPOCH).astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
         by = months // _MONTHS[group.calendar]

@@ -240,7 +240,7 @@ class Ratio(Value):
         if self.as_ == "percent":
             found = reach.scaled(found, _HUNDRED)
         instead = self.if_zero.as_if
-        return found if instead is None or below.low is None else reach.union([found, reach.point(rational(instead))])
+        return found if instead is None else reach.union([found, reach.point(rational(instead))])
 
     def evaluate(self, cell: Cell) -> Known:
         """Divide the numbers as written; percent times a hundred; a divisor of nought is for `if_zero`."""

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from services.scoring_svc.engine.cases import OWN_CASES
+from services.scoring_svc.engine.columns.algebra import Column, Vector
+from services.scoring_svc.engine.columns.batch import Batch
 from services.scoring_svc.engine.columns.outcomes import RowOutcome
 from services.scoring_svc.engine.columns.plan import ColumnPlan, columns_of
 from services.scoring_svc.engine.domain import Outcome, Rule, RuleRefused, WorkingCalendar, evaluate_group, parse_rule
@@ -210,3 +212,34 @@ def plan_of(rule: Rule) -> ColumnPlan:
     plan = columns_of(rule)
     assert isinstance(plan, ColumnPlan), plan
     return plan
+
+
+def batches(batch: Batch) -> Iterator[Batch]:
+    yield batch
+    for key, found in batch.memory.items():
+        if isinstance(key, tuple) and key[0] == "records":
+            yield from batches(found[0])
+
+
+def outside(batch: Batch) -> list[Column]:
+    """The columns that hold a numerator, a denominator or a value that they said they would never hold."""
+    found = []
+    for here in batches(batch):
+        for column, vector in here.memory.items():
+            if not isinstance(column, Column) or not isinstance(vector, Vector) or not here.size:
+                continue
+            dens = vector.dens()
+            inside = bool(
+                (vector.num >= min(column.low, 0)).all()
+                and (vector.num <= max(column.high, 0)).all()
+                and (dens >= 1).all()
+                and (dens <= column.den).all()
+                and (dens % column.common == 0).all()
+            )
+            # Rows that have a value lie inside the interval analysis; the others are dropped before any rounding.
+            low, high = column.span
+            had = vector.stop == 0
+            nums, own = vector.num[had].tolist(), dens[had].tolist()
+            if not inside or not all(low * den <= num <= high * den for num, den in zip(nums, own, strict=True)):
+                found.append(column)
+    return found

@@ -1,16 +1,14 @@
 """What runs in columns is decided at publication; bounds hold; what lies beyond them goes to the reference."""
 
 import random
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from services.scoring_svc.engine.columns.algebra import Column, Vector
-from services.scoring_svc.engine.columns.batch import Batch
+from services.scoring_svc.engine.columns.algebra import Column
 from services.scoring_svc.engine.columns.plan import ByReference, ColumnPlan, columns_of
-from services.scoring_svc.engine.domain import Rule, parse_rule
+from services.scoring_svc.engine.domain import Rule, attainable, parse_rule
 from services.scoring_svc.engine.nodes import Value
 from services.scoring_svc.engine.primitives.stepping import Step
 from tests.scoring_svc.engine.builders import (
@@ -34,6 +32,7 @@ from tests.scoring_svc.engine.columns.drawing import (
     case_rules,
     compared,
     departments,
+    outside,
     pack_rules,
     plan_of,
     reference,
@@ -133,37 +132,6 @@ def test_a_group_or_a_list_too_long_goes_to_the_reference() -> None:
     assert [row.value for row in many.rows()] == ["400.00", "401.00"]
 
 
-def batches(batch: Batch) -> Iterator[Batch]:
-    yield batch
-    for key, found in batch.memory.items():
-        if isinstance(key, tuple) and key[0] == "records":
-            yield from batches(found[0])
-
-
-def outside(batch: Batch) -> list[Column]:
-    """The columns that hold a numerator, a denominator or a value that they said they would never hold."""
-    found = []
-    for here in batches(batch):
-        for column, vector in here.memory.items():
-            if not isinstance(column, Column) or not isinstance(vector, Vector) or not here.size:
-                continue
-            dens = vector.dens()
-            inside = bool(
-                (vector.num >= min(column.low, 0)).all()
-                and (vector.num <= max(column.high, 0)).all()
-                and (dens >= 1).all()
-                and (dens <= column.den).all()
-                and (dens % column.common == 0).all()
-            )
-            # Rows that have a value lie inside the interval analysis; the others are dropped before any rounding.
-            low, high = column.span
-            had = vector.stop == 0
-            nums, own = vector.num[had].tolist(), dens[had].tolist()
-            if not inside or not all(low * den <= num <= high * den for num, den in zip(nums, own, strict=True)):
-                found.append(column)
-    return found
-
-
 @pytest.mark.parametrize("name", sorted(every_rule())[::2])
 def test_no_intermediate_leaves_its_bounds(name: str) -> None:
     one = every_rule()[name]
@@ -188,6 +156,14 @@ def _ends(plan: ColumnPlan, facts: Facts, *, high: bool) -> Facts:
             most = None if interval is None else interval.at_most or interval.below
             texts[name] = (most or text) if high else (least or ("0" if item.type == "count" else text))
     return texts
+
+
+def test_a_quotient_may_leave_its_interval_by_what_counts_instead() -> None:
+    ratio: Json = {"kind": "ratio", "of": "x", "to": "y", "as": "number", "if_zero": {"as_if": "5"}}
+    parsed = parse_rule(rule({"x": NUMBER | {"allowed": ["0"]}, "y": NUMBER}, figure(ratio, 2, unit="")))
+    assert attainable(parsed) == (0, 5)
+    rows: list[Facts] = [{"x": "0", "y": y} for y in ("0", "-1", "2")]
+    assert [row.value for row in plan_of(parsed).evaluate(rows).rows()] == ["5.00", "0.00", "0.00"]
 
 
 def test_control_narrower_bounds_are_found_to_be_left() -> None:
