@@ -90,6 +90,7 @@ RECIPES = (
     _computes("/v1/rule-checks"),
     _computes("/v1/rule-sentences"),
     common(_C, "rules.check", "/v1/rule-schema"),
+    common(_C, "rules.check", "/v1/rule-presets"),
     common(_C, "periods.read", "/v1/period-states", query={"set": _SET}),
     common(_C, "periods.read", "/v1/period-states/{set_code}/{period}", set_code=_SET, period=CONFIRMED),
     Recipe(
