@@ -7,6 +7,7 @@ Does not belong here: what is sent (relay.py) and what is heard (pull.py).
 
 import asyncio
 import contextlib
+import itertools
 import random
 from collections.abc import Callable
 from typing import Any
@@ -44,13 +45,17 @@ class BrokerRefused(Exception):
 
 
 class Link:
-    """A service's one connection. `epoch` grows with every connection made, so that users know to bind again."""
+    """A service's one connection. `epoch` grows with every connection made, so that users know to bind again.
+
+    `url` may name several servers, separated by commas: they are tried in turn, for ever, so that a broker that comes
+    back at another of these addresses is found by itself.
+    """
 
     def __init__(self, url: str, name: str) -> None:
         self.epoch = 0
         # Called whenever the connection was made or lost.
         self.on_change: list[Callable[[], None]] = []
-        self._url = url
+        self._servers = itertools.cycle([part.strip() for part in url.split(",") if part.strip()])
         self._name = name
         self._client: Client | None = None
         self._stream: JetStreamContext | None = None
@@ -63,6 +68,11 @@ class Link:
     def connected(self) -> bool:
         """Whether the connection stands, as far as can be known: a silent cut is noticed after 2 to 3 s."""
         return self._client is not None and self._client.is_connected
+
+    @property
+    def server(self) -> str:
+        """The id of the server's process, new with each of its starts; raises BrokerAway without a connection."""
+        return str(self.client._server_info["server_id"])  # noqa: SLF001 - the client has no other way to tell
 
     @property
     def client(self) -> Client:
@@ -130,7 +140,7 @@ class Link:
 
     async def _connect(self, client: Client) -> None:
         await client.connect(
-            self._url,
+            next(self._servers),
             name=self._name,
             allow_reconnect=False,
             # Otherwise the client itself waits two seconds before it says that nobody listens.

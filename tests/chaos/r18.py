@@ -17,7 +17,9 @@ from shared.testing import RunningService, issuer_for_tests, running_service
 from tests.audit_svc.stage import Stage, deducted, deduction
 from tests.chaos.verdict import System, Verdict, red_if
 
-_OBJECTS = 20
+_OBJECTS, _EDITS = 20, 200
+# At most so many seconds for 50 clients with 200 edits each.
+FULL_SECONDS = 600.0
 
 
 class _AnyVersion(int):
@@ -47,7 +49,7 @@ async def _edit_once(client: httpx.AsyncClient, path: str, answers: Counter[int]
 async def _clients_at_work(
     service: RunningService, paths: list[str], clients: int, seconds: float
 ) -> tuple[Counter[int], int]:
-    """All clients edit until the time is over; returns the answers by status and how many updates were lost."""
+    """All clients make their edits, at most so long; returns the answers by status and how many updates were lost."""
     answers: Counter[int] = Counter()
     done: Counter[str] = Counter()
     until = time.monotonic() + seconds
@@ -55,7 +57,9 @@ async def _clients_at_work(
     async def work(number: int) -> None:
         client = service.client(person=f"EDITOR-{number}")
         draw = random.Random(number)  # noqa: S311 - which object is edited need not be secret
-        while time.monotonic() < until:
+        for _ in range(_EDITS):
+            if time.monotonic() > until:
+                return
             await _edit_once(client, draw.choice(paths), answers, done)
 
     before = await _numbers(service, paths)
@@ -74,7 +78,7 @@ async def _numbers(service: RunningService, paths: list[str]) -> dict[str, int]:
 
 
 async def run(system: System, *, seconds: float, size: int = 0) -> Verdict:
-    """`size` clients on 20 objects for about so long, half of it for the control; 50 clients in the full form."""
+    """`size` clients with 200 edits each on 20 objects, at most half the seconds; then the control."""
     clients = size or (50 if seconds >= 30 else 20)
     with issuer_for_tests() as issuer:
         clock = system.directory / "r18-clock.jsonl"
@@ -92,10 +96,12 @@ async def run(system: System, *, seconds: float, size: int = 0) -> Verdict:
             )
             answers, lost = await _clients_at_work(service, paths, clients, seconds / 2)
             service.app.dependency_overrides[if_match] = lambda: _AnyVersion(0)
-            _, lost_unguarded = await _clients_at_work(service, paths, clients, seconds / 2)
+            _, lost_unguarded = await _clients_at_work(service, paths, clients, min(15.0, seconds / 2))
     held = lost == 0 and missing.status_code == 428 and answers[412] > 0 and set(answers) <= {200, 412}
     figures = {
-        "lost": lost, "of": answers[200], "stale": answers[412], "missing": missing.status_code, "clients": clients,
+        "lost": lost, "edits": answers.total(), "of": answers[200], "stale": answers[412],
+        "missing": missing.status_code,
+        "clients": clients,
         "control_lost": lost_unguarded,
     }  # fmt: skip
     return Verdict("R18", held, red_if(lost_unguarded > 0), figures)

@@ -40,3 +40,12 @@ async def test_a_connection_that_closes_in_the_middle_of_a_probe_is_given_up_at_
         assert await set_within(changed, 0.4)
     finally:
         await system.nats.resume()
+
+
+async def test_several_addresses_are_tried_until_one_answers(system: System) -> None:
+    link = Link(f"nats://127.0.0.1:1, {system.nats.url}", "test")
+    await link.start()
+    try:
+        assert await link.wait_connected(5)
+    finally:
+        await link.stop()
