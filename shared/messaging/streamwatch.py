@@ -109,13 +109,15 @@ class StreamWatch:
         connection = await self._connection.get()
         OUTBOX_AGE.labels(self._service).set(await outbox.oldest_unsent(connection))
         epoch, server = self._link.epoch, self._link.server
-        seen = await self._see()
+        # Before the broker is asked: what is sent and noted meanwhile would make its answer look too short.
         known = await connection.fetchrow("SELECT * FROM stream_state WHERE stream = $1", self.stream)
+        seen = await self._see()
         doubted = server != self._checked and known is not None and known["identity"] == seen.identity
         if doubted:
             # A reader's position in a damaged store may be past what it ever acknowledged.
             await self._put_back(connection, [(known["acked_seq"] + 1, seen.given_seq)], known["generation"])
-        changed = await self._note(connection, seen, acked=known["acked_seq"] if doubted else seen.acked_seq)
+        acked = known["acked_seq"] if doubted else seen.acked_seq
+        changed = await self._note(connection, seen, known, acked=acked)
         if changed:
             self._life = None
             log().warning("stream was lost or shortened, sending again", stream=self.stream, identity=seen.identity)
@@ -161,19 +163,23 @@ class StreamWatch:
         floor: int = info["ack_floor"]["stream_seq"]
         return (floor if info["num_pending"] or info["num_ack_pending"] else last_seq), given
 
-    async def _note(self, connection: asyncpg.Connection, seen: _Seen, *, acked: int) -> bool:
-        """Write down what was seen; whether the stream is another one or has lost messages."""
+    async def _note(
+        self, connection: asyncpg.Connection, seen: _Seen, known: asyncpg.Record | None, *, acked: int
+    ) -> bool:
+        """Write down what was seen; whether the stream is another one or has lost messages since `known`."""
         async with connection.transaction():
-            known = await connection.fetchrow(_READ, self.stream)
-            if known is None:
+            now = await connection.fetchrow(_READ, self.stream)
+            if now is None:
                 await connection.execute(_FIRST, self.stream, seen.identity, acked, seen.last_seq, seen.holes)
                 return False
+            if known is None or now["generation"] != known["generation"]:
+                return False  # another process of the service noted it first
             same = known["identity"] == seen.identity
             # A store that came back from a crash or a copy may have the same name but a shorter tail, or holes.
             if same and seen.last_seq >= known["last_seq"] and seen.holes <= known["holes"]:
                 await connection.execute(_PROGRESS, self.stream, seen.identity, acked, seen.last_seq, seen.holes)
                 return False
-            if known["redrive_above"] is not None:
+            if now["redrive_above"] is not None:
                 return False  # the earlier loss is put back first; the next look sees this one again
             await connection.execute(_CHANGED, self.stream, seen.identity, seen.last_seq, seen.holes)
             return True

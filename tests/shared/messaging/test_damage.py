@@ -6,6 +6,7 @@ from pathlib import Path
 import nats
 import pytest
 
+from shared.messaging import streamwatch
 from shared.messaging.streamwatch import StreamWatch
 from tests.chaos.stations import SUBJECT, Station, messaging_database, settled, started, until
 from tests.chaos.verdict import System
@@ -81,3 +82,16 @@ async def test_a_stream_that_the_broker_keeps_offline_is_made_anew(system: Syste
     await system.nats.start_again()
     async with started(_again(scoring, system), reader := _again(audit, system)):
         assert await settled(reader, 20, within=15)
+
+
+async def test_a_stream_that_grows_while_it_is_looked_at_is_not_taken_for_shortened(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streamwatch, "_EVERY_SECONDS", 0.001)
+    await system.nats.wipe()
+    scoring = Station("scoring_svc", await messaging_database(system.postgres, "scoring_svc"), system.nats.url)
+    async with started(scoring):
+        for number in range(500):
+            await scoring.record([number])
+        assert await until(lambda: _all_sent(scoring), within=20)
+        assert [row["generation"] for row in await scoring.fetch("SELECT generation FROM stream_state")] == [1]
