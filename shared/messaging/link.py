@@ -23,6 +23,7 @@ from shared.observability import log
 
 # The client's own pings notice a silent cut after 4 to 6 minutes.
 _PROBE_SECONDS = 1.0
+_GLANCE_SECONDS = 0.05
 _SILENCE_SECONDS = 2.0
 _NOBODY = "_INBOX.liandong.nobody"
 _CONNECT_SECONDS = 2
@@ -59,7 +60,6 @@ class Link:
         self._name = name
         self._client: Client | None = None
         self._stream: JetStreamContext | None = None
-        self._closed = asyncio.Event()
         self._up = asyncio.Event()
         self._tried = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -148,12 +148,10 @@ class Link:
             reconnect_time_wait=0.05,  # type: ignore[arg-type]  # seconds to sleep; declared whole, taken as any number
             connect_timeout=_CONNECT_SECONDS,
             error_cb=self._failed,
-            closed_cb=self._gone,
         )
 
     async def _made(self, client: Client) -> None:
         self._client, self._stream = client, client.jetstream(timeout=_API_SECONDS)
-        self._closed.clear()
         self.epoch += 1
         self._up.set()
         self._tried.set()
@@ -161,12 +159,16 @@ class Link:
         self._tell()
 
     async def _until_lost(self, client: Client) -> None:
-        """Wait until the client was closed or the server is silent; a probe on a closed client is given up."""
-        closed, silent = asyncio.create_task(self._closed.wait()), asyncio.create_task(self._until_silent(client))
+        """Wait until the client is closed or the server is silent; a probe on a closed client is given up.
+
+        The client is looked at, since it does not always tell: its closing may fail before it comes to that.
+        """
+        silent = asyncio.create_task(self._until_silent(client))
         try:
-            await asyncio.wait((closed, silent), return_when=asyncio.FIRST_COMPLETED)
+            while client.is_connected and not silent.done():
+                await asyncio.wait((silent,), timeout=_GLANCE_SECONDS)
         finally:
-            await end_all((closed, silent))
+            await end_all((silent,))
 
     async def _until_silent(self, client: Client) -> None:
         """Ask once a second for a subject that nobody serves: the server says so at once, if it hears us."""
@@ -184,9 +186,6 @@ class Link:
         self._tried.set()
         self._client = self._stream = None
         self._tell()
-
-    async def _gone(self) -> None:
-        self._closed.set()
 
     async def _failed(self, error: Exception) -> None:
         if "permissions violation" in str(error).lower():
