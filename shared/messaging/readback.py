@@ -38,7 +38,8 @@ async def unreadable(link: Link, stream: str, *, above: int, last: int) -> list[
     expected = above + 1
     try:
         while expected <= last:
-            request = msgspec.json.encode({"batch": _BATCH, "no_wait": True})
+            # With an end: where nothing more can be read the broker does not answer a request that will not wait.
+            request = msgspec.json.encode({"batch": _BATCH, "no_wait": True, "expires": _SECOND})
             await client.publish(f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}", request, reply=inbox)
             came = 0
             for _ in range(_BATCH):

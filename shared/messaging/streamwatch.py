@@ -62,8 +62,10 @@ class StreamWatch:
         self.stream = topology.stream_of(service)
         self._life: tuple[str, int] | None = None
         self._epoch = 0
-        # The broker's process whose words about its store were checked.
+        # The broker's process whose words about its store were checked; before that, the one whose readers' positions
+        # were, and up to which sequence: should reading back fail, nothing is sent a third time.
         self._checked = ""
+        self._positions: tuple[str, int] = ("", 0)
         self._link = link
         self._service = service
         self._connection = connection
@@ -113,9 +115,10 @@ class StreamWatch:
         known = await connection.fetchrow("SELECT * FROM stream_state WHERE stream = $1", self.stream)
         seen = await self._see()
         doubted = server != self._checked and known is not None and known["identity"] == seen.identity
-        if doubted:
+        if doubted and self._positions[0] != server:
             # A reader's position in a damaged store may be past what it ever acknowledged.
             await self._put_back(connection, [(known["acked_seq"] + 1, seen.given_seq)], known["generation"])
+            self._positions = server, max(known["acked_seq"], seen.given_seq)
         acked = known["acked_seq"] if doubted else seen.acked_seq
         changed = await self._note(connection, seen, known, acked=acked)
         if changed:
@@ -123,8 +126,7 @@ class StreamWatch:
             log().warning("stream was lost or shortened, sending again", stream=self.stream, identity=seen.identity)
         self._life, self._epoch = await self._heal(connection), epoch
         if doubted and not changed:
-            above = max(known["acked_seq"], seen.given_seq)
-            lost = await readback.unreadable(self._link, self.stream, above=above, last=seen.last_seq)
+            lost = await readback.unreadable(self._link, self.stream, above=self._positions[1], last=seen.last_seq)
             await self._put_back(connection, lost, known["generation"])
         self._checked = server
 

@@ -23,7 +23,7 @@ from tests.support.processes import ServiceProcess
 
 _SENDS = 50
 # So many seconds bring 400 keys.
-FULL_SECONDS = 400.0
+FULL_SECONDS = 600.0
 _OTHER = "sys-other"
 _ROUTE = "/v1/fact-batches"
 
