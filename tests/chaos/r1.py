@@ -146,8 +146,9 @@ async def _scenario(system: System, issuer: TestIssuer, seconds: float, *, early
         "SELECT count(*) FROM fact_versions v WHERE NOT EXISTS (SELECT FROM receipts r WHERE r.receipt_id = v.batch_id)"
     )
     halves = await inside.fetchval(
-        "SELECT count(*) FROM receipts r "
-        "LEFT JOIN (SELECT batch_id, count(*) AS n FROM fact_versions GROUP BY batch_id) v ON v.batch_id = r.receipt_id WHERE r.landed AND r.created + r.updated <> coalesce(v.n, 0)"
+        "WITH kept AS (SELECT batch_id, count(*) AS n FROM fact_versions GROUP BY batch_id) SELECT count(*) "
+        "FROM receipts r LEFT JOIN kept ON kept.batch_id = r.receipt_id "
+        "WHERE r.landed AND r.created + r.updated <> coalesce(kept.n, 0)"
     )
     unsaid = await inside.fetchval(
         "SELECT count(*) FROM (SELECT chunk_no FROM fact_chunks EXCEPT "
