@@ -105,8 +105,8 @@ class Nats:
     async def start_again(self) -> None:
         """Start the stopped or killed server on the same port and store; returns when it is healthy.
 
-        A store that the server says it cannot recover is set aside as `store-damaged` (the last one is kept) and the
-        server starts empty: the services send again what it held.
+        A store that the server cannot recover, or on which it does not come up in time, is set aside as
+        `store-damaged` (the last one is kept) and the server starts empty: the services send again what it held.
         """
         await asyncio.to_thread(self._write_configuration)
         self._child = self._spawn()
@@ -115,7 +115,9 @@ class Nats:
                 await self.kill()
                 await asyncio.to_thread(self._set_store_aside)
                 self._child = self._spawn()
-                await self._becomes_healthy(self._child)
+                if not await self._becomes_healthy(self._child):
+                    await self._child.end([(signal.SIGTERM, 10.0)])
+                    await self._becomes_healthy(self._child)
         except BaseException:
             await to_its_end(self.stop())
             raise
@@ -188,7 +190,10 @@ class Nats:
         self._store.rename(aside)
 
     async def _becomes_healthy(self, child: Child) -> bool:
-        """Wait until the server is healthy; False when it says that it never will be on this store."""
+        """Wait until the server is healthy; False when it says that it never will be on this store, or takes too long.
+
+        Raises CannotRun with the server's last words when it ended.
+        """
         end = time.monotonic() + _START_SECONDS
         while child.returncode is None and time.monotonic() < end:
             health = await self._health()
@@ -197,6 +202,8 @@ class Nats:
             if _DAMAGED in health:
                 return False
             await asyncio.sleep(0.02)
+        if child.returncode is None:
+            return False
         raise CannotRun(f"NATS does not start; it last said:\n{child.last_lines()}")
 
     async def _health(self) -> bytes:

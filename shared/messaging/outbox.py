@@ -72,8 +72,7 @@ WITH page AS (
     UPDATE outbox SET published_at = NULL, published_seq = NULL, published_generation = NULL, claimed_until = NULL,
         drive = drive + 1
     FROM page WHERE outbox.created_at = page.created_at AND outbox.id = page.id AND page.published_generation = $4
-        AND EXISTS (SELECT FROM unnest($5::bigint[], $6::bigint[]) AS span (first, last)
-                    WHERE page.published_seq BETWEEN span.first AND span.last)
+        AND page.published_seq BETWEEN $5 AND $6
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM again) AS again, page.created_at, page.id
@@ -192,18 +191,15 @@ async def put_back(
     return (page["lost"], (page["created_at"], page["id"])) if page else (0, None)
 
 
-async def put_back_between(
-    connection: asyncpg.Connection, spans: Sequence[tuple[int, int]], *, rows: int, generation: int
-) -> int:
-    """Put back what was sent in this generation under the sequences of these spans (first, last), page by page.
+async def put_back_between(connection: asyncpg.Connection, first: int, last: int, *, rows: int, generation: int) -> int:
+    """Put back what was sent in this generation under the sequences from `first` to `last`, page by page.
 
     Each goes out under a new message id, since the broker may still know the old one. Returns how many.
     """
-    wanted, total = sum(last - first + 1 for first, last in spans), 0
+    wanted, total = last - first + 1, 0
     position: tuple[datetime, int] = (await connection.fetchval("SELECT now() + interval '1 day'"), 0)
-    bounds = [first for first, _ in spans], [last for _, last in spans]
     while total < wanted and (
-        page := await connection.fetchrow(_PUT_BACK_BETWEEN, *position, rows, generation, *bounds)
+        page := await connection.fetchrow(_PUT_BACK_BETWEEN, *position, rows, generation, first, last)
     ):
         total += page["again"]
         position = (page["created_at"], page["id"])

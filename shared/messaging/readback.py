@@ -1,4 +1,4 @@
-"""Reading a stream back to see which of its messages the broker can still read.
+"""Reading a stream back to see whether the broker can still read all of its messages.
 
 Belongs here: one pass over a stream's tail, without the bodies. Does not belong here: when (streamwatch.py). A broker
 that started on a damaged store may count messages that it cannot read, and passes over them without a word.
@@ -16,8 +16,8 @@ _ANSWER_SECONDS = 3.0
 _SECOND = 1_000_000_000
 
 
-async def unreadable(link: Link, stream: str, *, above: int, last: int) -> list[tuple[int, int]]:
-    """The spans (first, last) of sequences above `above` up to `last` that hold no readable message.
+async def is_readable(link: Link, stream: str, *, above: int, last: int) -> bool:
+    """Whether every sequence above `above` up to `last` holds a readable message.
 
     Raises one of AWAY or BrokerRefused when the broker cannot be asked to the end.
     """
@@ -34,28 +34,19 @@ async def unreadable(link: Link, stream: str, *, above: int, last: int) -> list[
     await link.api(f"CONSUMER.CREATE.{stream}.{name}", {"stream_name": stream, "config": config, "action": "create"})
     inbox = client.new_inbox()
     subscription = await client.subscribe(inbox)
-    spans: list[tuple[int, int]] = []
     expected = above + 1
     try:
         while expected <= last:
             # With an end: where nothing more can be read the broker does not answer a request that will not wait.
             request = msgspec.json.encode({"batch": _BATCH, "no_wait": True, "expires": _SECOND})
             await client.publish(f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}", request, reply=inbox)
-            came = 0
             for _ in range(_BATCH):
                 message = await subscription.next_msg(timeout=_ANSWER_SECONDS)
-                if not message.reply:
-                    break  # the broker's word that there is nothing more
-                came += 1
-                seq = message.metadata.sequence.stream
-                if seq > expected:
-                    spans.append((expected, min(seq - 1, last)))
-                expected = seq + 1
-            if not came:
-                break
+                # Without a reply it is the broker's word that there is nothing more.
+                if not message.reply or message.metadata.sequence.stream != expected:
+                    return expected > last
+                expected += 1
     finally:
         await subscription.unsubscribe()
         await link.api(f"CONSUMER.DELETE.{stream}.{name}")
-    if expected <= last:
-        spans.append((expected, last))
-    return [span for span in spans if span[0] <= span[1]]
+    return True

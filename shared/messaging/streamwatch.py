@@ -7,7 +7,6 @@ and what a broker says after a start about messages and readers is believed only
 
 import asyncio
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +21,7 @@ from shared.observability import OUTBOX_AGE, log
 
 _EVERY_SECONDS = 1.0
 _PAGE = 5_000
+_TRIES = 3
 _BEGINNING = (datetime(2000, 1, 1, tzinfo=UTC), 0)
 
 _READ = "SELECT * FROM stream_state WHERE stream = $1 FOR UPDATE"
@@ -66,6 +66,7 @@ class StreamWatch:
         # were, and up to which sequence: should reading back fail, nothing is sent a third time.
         self._checked = ""
         self._positions: tuple[str, int] = ("", 0)
+        self._unanswered = 0
         self._link = link
         self._service = service
         self._connection = connection
@@ -117,7 +118,7 @@ class StreamWatch:
         doubted = server != self._checked and known is not None and known["identity"] == seen.identity
         if doubted and self._positions[0] != server:
             # A reader's position in a damaged store may be past what it ever acknowledged.
-            await self._put_back(connection, [(known["acked_seq"] + 1, seen.given_seq)], known["generation"])
+            await self._put_back(connection, (known["acked_seq"] + 1, seen.given_seq), known["generation"])
             self._positions = server, max(known["acked_seq"], seen.given_seq)
         acked = known["acked_seq"] if doubted else seen.acked_seq
         changed = await self._note(connection, seen, known, acked=acked)
@@ -125,18 +126,31 @@ class StreamWatch:
             self._life = None
             log().warning("stream was lost or shortened, sending again", stream=self.stream, identity=seen.identity)
         self._life, self._epoch = await self._heal(connection), epoch
-        if doubted and not changed:
-            lost = await readback.unreadable(self._link, self.stream, above=self._positions[1], last=seen.last_seq)
-            await self._put_back(connection, lost, known["generation"])
-        self._checked = server
+        if doubted and not changed and await self._is_damaged(seen):
+            # A reader may be stuck at what cannot be read: the next look finds another stream and sends again.
+            self._life = None
+            log().error("stream is damaged, made anew", stream=self.stream)
+            await self._link.api(f"STREAM.DELETE.{self.stream}")
+            self._look.set()
+            return
+        self._checked, self._unanswered = server, 0
 
-    async def _put_back(
-        self, connection: asyncpg.Connection, spans: Sequence[tuple[int, int]], generation: int
-    ) -> None:
-        """Send again what the broker holds under these sequences, or no longer does."""
-        total = await outbox.put_back_between(connection, spans, rows=_PAGE, generation=generation)
+    async def _is_damaged(self, seen: _Seen) -> bool:
+        """Whether messages that readers still wait for cannot be read, or the broker does not answer for them."""
+        try:
+            return not await readback.is_readable(self._link, self.stream, above=self._positions[1], last=seen.last_seq)
+        except AWAY:
+            # It answers for everything else: what it cannot tell three times it will not tell.
+            self._unanswered += self._link.connected
+            if self._unanswered < _TRIES:
+                raise
+            return True
+
+    async def _put_back(self, connection: asyncpg.Connection, span: tuple[int, int], generation: int) -> None:
+        """Send again what the broker holds under these sequences (first, last)."""
+        total = await outbox.put_back_between(connection, *span, rows=_PAGE, generation=generation)
         if total:
-            log().warning("sending again after the broker's start", stream=self.stream, events=total, spans=spans[:5])
+            log().warning("sending again after the broker's start", stream=self.stream, events=total, span=span)
 
     async def _see(self) -> _Seen:
         differences = await topology.ensure_stream(self._link, self._wanted)

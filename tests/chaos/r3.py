@@ -61,6 +61,7 @@ async def _round(system: System, size: int, loss: str, *, blind: bool) -> tuple[
         if blind:
             scoring.bus._watch._note = _sees_nothing  # type: ignore[method-assign]
             scoring.bus._watch._put_back = _sees_nothing  # type: ignore[method-assign]
+            scoring.bus._watch._is_damaged = _sees_nothing  # type: ignore[method-assign]
         await scoring.record(range(50))
         await settled(audit, 50, within=10)
         await audit.stop()

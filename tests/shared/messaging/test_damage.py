@@ -17,6 +17,7 @@ def guarded(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """With the producer's doubt about a broker that was started anew, and without."""
     if not request.param:
         monkeypatch.setattr(StreamWatch, "_put_back", _does_nothing)
+        monkeypatch.setattr(StreamWatch, "_is_damaged", _does_nothing)
     return bool(request.param)
 
 
