@@ -1,4 +1,4 @@
-"""Routes of rankings: provisional within reach, published ones for all evaluated units."""
+"""Routes that make rankings and show them whole: policies, the provisional ranking, publication, published pages."""
 
 from typing import Annotated
 from uuid import UUID
@@ -6,11 +6,13 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from services.scoring_svc.copies import repository as copies
-from services.scoring_svc.ledger.api import MOST_VERSIONS, Code, PeriodKey, SetCode, clock_of, period_named, set_named
+from services.scoring_svc.ledger.api import MOST_VERSIONS, Code, SetCode, clock_of, set_named
 from services.scoring_svc.ledger.use_cases import demand_all_units
 from services.scoring_svc.ranking import repository
-from services.scoring_svc.ranking.schemas import RankingHead, RankingIn, RankingOut, RankingsOut
-from services.scoring_svc.ranking.use_cases import provisional_ranking, publish_ranking
+from services.scoring_svc.ranking.domain import ALL_PEERS, TOTAL, Span, parse_span
+from services.scoring_svc.ranking.pages import Page, Pages, Party, page_of, party_of
+from services.scoring_svc.ranking.schemas import PolicyIn, PolicyOut, RankingHead, RankingIn, RankingOut, RankingsOut
+from services.scoring_svc.ranking.use_cases import make_policy, provisional_ranking, publish_ranking, read_policy
 from shared.auth import Actor
 from shared.db import UnitOfWork
 from shared.directory.repository import units_on
@@ -19,15 +21,67 @@ from shared.http import Cursor, Limit, TransactionalRoute, Uow, decode_cursor, e
 
 router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["ranking"])
 
+SpanKey = Annotated[
+    str, Query(max_length=11, description="2015, 2015-H1, 2015-Q2, 2015-06, or 2015-06-YTD", examples=["2015-06"])
+]
+Board = Annotated[
+    str, Query(min_length=1, max_length=300, description="total, level1:…, level2:…/…, or indicator:CODE")
+]
+Group = Annotated[str, Query(min_length=1, max_length=200, description="all, or dimension:group")]
+
+
+def span_named(text: str, pointer: str = "?period") -> Span:
+    """The span of a request. Raises Malformed."""
+    try:
+        return parse_span(text)
+    except ValueError as error:
+        raise Malformed(details=[Detail(pointer, "malformed", str(error))]) from error
+
+
+# --- policies ---------------------------------------------------------------------------------------------------------
+
+
+@router.post("/ranking-policies", status_code=201)
+async def add_policy(
+    body: PolicyIn, request: Request, actor: Annotated[Actor, permits("rankings.publish")], uow: Uow
+) -> PolicyOut:
+    """Make the next version of a set's ranking policy; rankings published so far keep theirs."""
+    found = await set_named(uow, body.set)
+    now = clock_of(request).now()
+    cards = await copies.cards_within(await uow.driver(), found.set_id)
+    await demand_all_units(uow, actor, "rankings.publish", cards, now.date(), now.date())
+    return await make_policy(uow, found, body, now)
+
+
+@router.get("/ranking-policies/{set_code}")
+async def show_policy(
+    set_code: str,
+    actor: Annotated[Actor, permits("rankings.read")],  # noqa: ARG001 - a policy shows no unit's data
+    uow: Uow,
+    version: Annotated[int | None, Query(ge=1, le=MOST_VERSIONS, description="The newest unless named")] = None,
+) -> PolicyOut:
+    """How a set is ranked; version 0: it has no policy of its own, and this is what holds."""
+    found = await set_named(uow, set_code)
+    return await read_policy(uow, found.set_id, version)
+
+
+# --- rankings ---------------------------------------------------------------------------------------------------------
+
 
 @router.get("/rankings/provisional")
 async def read_provisional_ranking(
-    code: SetCode, period: PeriodKey, request: Request, actor: Annotated[Actor, permits("rankings.read")], uow: Uow
+    code: SetCode,
+    period: SpanKey,
+    request: Request,
+    actor: Annotated[Actor, permits("rankings.read")],
+    uow: Uow,
+    board: Board = TOTAL,
+    group: Group = ALL_PEERS,
 ) -> RankingOut:
-    """The ranking as it stands now; places are among all units, shown are the units within reach."""
+    """The ranking as it stands now; places are among all units of the group, shown are the units within reach."""
     found = await set_named(uow, code)
     today = clock_of(request).today()
-    ranking = await provisional_ranking(uow, found, period_named(period), today)
+    ranking = await provisional_ranking(uow, found, span_named(period), board, group, today)
     reach = actor.reach("rankings.read")
     if not reach.everything:
         paths = {unit.unit_id: unit.path for unit in await units_on(await uow.driver(), today)}
@@ -43,13 +97,13 @@ async def publish(
     actor: Annotated[Actor, permits("rankings.publish")],
     uow: Uow,
 ) -> RankingOut:
-    """Publish the ranking of a set over a period or span whose periods are all confirmed; a version never changes."""
+    """Publish the ranking of a set over a span whose periods are all confirmed; a version never changes."""
     found = await set_named(uow, body.set)
-    span = period_named(body.period, "/period")
+    span = span_named(body.period, "/period")
     now = clock_of(request).now()
     cards = await copies.cards_within(await uow.driver(), found.set_id)
     await demand_all_units(uow, actor, "rankings.publish", cards, span.last, now.date())
-    ranking = await publish_ranking(uow, found, span, now)
+    ranking = await publish_ranking(uow, found, span, body, now)
     response.headers["location"] = f"/v1/rankings/{ranking.ranking_id}"
     etag(response, ranking.version)
     return ranking
@@ -70,7 +124,8 @@ async def list_rankings(
     key = decode_cursor(cursor, 2)
     if key is not None and not (key[1].isdecimal() and int(key[1]) <= MOST_VERSIONS):
         raise Malformed(details=[Detail("?cursor", "malformed")])
-    if not await _sees_published(uow, actor, found.set_id, request):
+    reach = actor.reach("rankings.read")
+    if not (reach.everything or (await look_up_party(uow, found.set_id, request)).includes(actor, reach)):
         return RankingsOut(items=[], next=None)
     after = (key[0], int(key[1])) if key else None
     rows = await repository.rankings_of(await uow.driver(), found.set_id, period, after, limit + 1)
@@ -84,22 +139,39 @@ async def read_ranking(
     ranking_id: UUID, request: Request, actor: Annotated[Actor, permits("rankings.read")], uow: Uow
 ) -> Response:
     """A published ranking: it never changes, so a reader may keep it."""
-    row = await repository.published(await uow.driver(), ranking_id)
-    if row is None or not await _sees_published(uow, actor, row["set_id"], request):
-        raise NotFound
-    headers = {"etag": f'"{row["version"]}"', "cache-control": "private, max-age=31536000, immutable"}
-    return Response(row["body"], headers=headers, media_type="application/json")
-
-
-async def _sees_published(uow: UnitOfWork, actor: Actor, set_id: UUID, request: Request) -> bool:
-    """Published with values: for who reads all, evaluates in the set, or serves in an evaluated unit or above."""
+    page, party = await page_for(uow, ranking_id, actor, request)
     reach = actor.reach("rankings.read")
-    if reach.everything:
-        return True
+    body = page.whole
+    if page.shows == "own_rows" and not reach.everything:
+        body = page.some(party.covered(reach))
+    return Response(body, headers=page.headers, media_type="application/json")
+
+
+async def page_for(uow: UnitOfWork, ranking_id: UUID, actor: Actor, request: Request) -> tuple[Page, Party]:
+    """A published ranking whose party the actor belongs to, and the party. Raises NotFound.
+
+    Only what is not in memory is read from the database; the reader's right is worked out at every request.
+    """
+    pages: Pages = request.app.state.ranking_pages
+    page = pages.page(ranking_id)
+    if page is None:
+        row = await repository.published(await uow.driver(), ranking_id)
+        if row is None:
+            raise NotFound
+        page = page_of(row)
+        pages.keep(page)
+    party = pages.party(ranking_id)
+    if party is None:
+        party = await look_up_party(uow, page.set_id, request)
+        pages.remember(ranking_id, party)
+    if not party.includes(actor, actor.reach("rankings.read")):
+        raise NotFound
+    return page, party
+
+
+async def look_up_party(uow: UnitOfWork, set_id: UUID, request: Request) -> Party:
+    """Where the evaluated and evaluating units of a set stand today: published rankings are for them."""
     driver = await uow.driver()
     cards = await copies.cards_within(driver, set_id)
-    party = {unit for card in cards for unit in (*card.evaluated_unit_ids, card.evaluating_unit_id)}
-    paths = [unit.path for unit in await units_on(driver, clock_of(request).today()) if unit.unit_id in party]
-    held = [grant.path for grant in actor.grants if grant.path]
-    covered = any(path.startswith(root) for root in reach.subtrees for path in paths)
-    return covered or any(mine.startswith(path) for mine in held for path in paths)
+    units = {unit for card in cards for unit in (*card.evaluated_unit_ids, card.evaluating_unit_id)}
+    return party_of(await repository.places_today(driver, sorted(units), clock_of(request).today()))

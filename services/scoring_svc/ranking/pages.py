@@ -1,0 +1,123 @@
+"""Published rankings kept in memory as bytes, under an id that never means other bytes; who may see them is asked anew.
+
+A published version never changes, so its bytes are read once. What may change is the reader: token, permission and
+grants are checked by the route at every request; where the units of the party stand is remembered for a second, as
+grants are.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from shared.auth import Actor, Reach
+
+_MOST_BYTES = 64_000_000
+_REMEMBER_SECONDS = 1.0
+EVERYTHING = Reach(everything=True, units=(), subtrees=())
+
+
+class _Row(msgspec.Struct):
+    unit_id: UUID
+
+
+@dataclass(frozen=True)
+class Page:
+    """A published ranking: whole as bytes, and row by row for readers who see only some."""
+
+    ranking_id: UUID
+    set_id: UUID
+    version: int
+    shows: str
+    whole: bytes
+    head: Mapping[str, msgspec.Raw]
+    rows: Sequence[tuple[UUID, msgspec.Raw]]
+    headers: Mapping[str, str]
+
+    def some(self, keep: Callable[[UUID], bool]) -> bytes:
+        """The page with only those units' rows."""
+        rows = [row for unit, row in self.rows if keep(unit)]
+        return msgspec.json.encode({**self.head, "units": rows})
+
+
+def page_of(row: Mapping[str, Any]) -> Page:
+    """The page of a row of `rankings`."""
+    whole = row["body"].encode()
+    head = msgspec.json.decode(whole, type=dict[str, msgspec.Raw])
+    raw = msgspec.json.decode(head["units"], type=list[msgspec.Raw])
+    rows = [(msgspec.json.decode(one, type=_Row).unit_id, one) for one in raw]
+    headers = {"etag": f'"{row["version"]}"', "cache-control": "private, max-age=31536000, immutable"}
+    return Page(row["ranking_id"], row["set_id"], row["version"], row["shows"], whole, head, rows, headers)
+
+
+@dataclass(frozen=True)
+class Party:
+    """Where the evaluated and evaluating units of a set stand today: whom its published rankings are for."""
+
+    places: Mapping[UUID, str]
+    roots: frozenset[str]
+    above: frozenset[str]
+
+    def includes(self, actor: Actor, reach: Reach) -> bool:
+        """Whether the actor reads all, reaches a unit of the party, or serves in one or below one."""
+        return (
+            reach.everything
+            or any(root in self.above for root in reach.subtrees)
+            or any(not self.roots.isdisjoint(_upwards(grant.path)) for grant in actor.grants)
+        )
+
+    def covered(self, reach: Reach) -> Callable[[UUID], bool]:
+        """Whether a unit lies within reach."""
+        return lambda unit: reach.covers(unit, self.places.get(unit, ""))
+
+
+def party_of(places: Mapping[UUID, str]) -> Party:
+    """The party of these units, by their places in the tree."""
+    return Party(places, frozenset(places.values()), frozenset(up for path in places.values() for up in _upwards(path)))
+
+
+def _upwards(path: str) -> Iterable[str]:
+    """A path and everything above it: `a/b/` gives `a/` and `a/b/`."""
+    return [path[: end + 1] for end, letter in enumerate(path) if letter == "/"]
+
+
+class Pages:
+    """The pages last read, up to so many bytes, and the parties looked up within the last second."""
+
+    def __init__(self, most_bytes: int = _MOST_BYTES, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most, self._clock, self._held = most_bytes, clock, 0
+        self._pages: OrderedDict[UUID, Page] = OrderedDict()
+        self._parties: dict[UUID, tuple[float, Party]] = {}
+
+    def page(self, ranking_id: UUID) -> Page | None:
+        """The page, if it is here."""
+        return self._pages.get(ranking_id)
+
+    def keep(self, page: Page) -> None:
+        """Keep a page; the ones kept longest make room. One that is larger than all the room is not kept."""
+        size = _size(page)
+        if page.ranking_id in self._pages or size > self._most:
+            return
+        self._pages[page.ranking_id] = page
+        self._held += size
+        while self._held > self._most:
+            _, gone = self._pages.popitem(last=False)
+            self._held -= _size(gone)
+            self._parties.pop(gone.ranking_id, None)
+
+    def party(self, ranking_id: UUID) -> Party | None:
+        """The party of a ranking, if it was looked up within the last second."""
+        known = self._parties.get(ranking_id)
+        return known[1] if known and known[0] > self._clock() else None
+
+    def remember(self, ranking_id: UUID, party: Party) -> None:
+        """Remember a party for a second."""
+        self._parties[ranking_id] = (self._clock() + _REMEMBER_SECONDS, party)
+
+
+def _size(page: Page) -> int:
+    return 2 * len(page.whole)  # the rows are copies
