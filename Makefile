@@ -74,7 +74,7 @@ check: development ## format, lint, types, walls, contracts, migrations
 bench: development ## measure: only=intake_batch
 	@$(RUN) -m tests.bench $(only)
 
-chaos: development ## break things and count: only=R5 seconds=60
+chaos: development ## break things and count: only=R5 seconds=60 (seconds=full: each promise at its full size)
 	@$(RUN) -m tests.chaos $(if $(only),only=$(only)) $(if $(seconds),seconds=$(seconds))
 
 cases: local ## evaluate scoring-rule cases with the real engine (CASES=FILE: your own)

@@ -282,11 +282,12 @@ def if_match(request: Request) -> int:
     return int(found[1])
 
 
-async def _if_match(request: Request) -> int:
+async def version_read(request: Request) -> int:
+    """`if_match` as a dependency of a route."""
     return if_match(request)
 
 
-IfMatch = Annotated[int, Depends(_if_match)]
+IfMatch = Annotated[int, Depends(version_read)]
 
 
 def etag(response: Response, version: int) -> None:

@@ -13,6 +13,7 @@ class Settings(BaseSettings):
 
     database_url: SecretStr
     database_pool: int = 16
+    # One address, or several separated by commas: a cluster's, or those where the broker may come back. Tried in turn.
     nats_url: SecretStr
     issuer: str
     audience: str = "liandong"

@@ -26,6 +26,7 @@ from deploy.local.sentences import CannotRun
 OPERATOR = "operator"
 _TEMPLATE = Path(__file__).parent.parent / "nats" / "embedded.conf.template"
 _START_SECONDS = 30.0
+_DAMAGED = b"could not be recovered"
 
 
 class Nats:
@@ -102,11 +103,19 @@ class Nats:
         return f"nats://{user}:{self._password(user)}@127.0.0.1:{self.port}"
 
     async def start_again(self) -> None:
-        """Start the stopped or killed server on the same port and store; returns when it is healthy."""
+        """Start the stopped or killed server on the same port and store; returns when it is healthy.
+
+        A store that the server says it cannot recover is set aside as `store-damaged` (the last one is kept) and the
+        server starts empty: the services send again what it held.
+        """
         await asyncio.to_thread(self._write_configuration)
         self._child = self._spawn()
         try:
-            await self._become_healthy(self._child)
+            if not await self._becomes_healthy(self._child):
+                await self.kill()
+                await asyncio.to_thread(self._set_store_aside)
+                self._child = self._spawn()
+                await self._becomes_healthy(self._child)
         except BaseException:
             await to_its_end(self.stop())
             raise
@@ -173,24 +182,34 @@ class Nats:
         allowed = json.dumps(["$JS.API.>", "$JS.ACK.>", "_INBOX.>", *subjects])
         return f"    {{ {account}, permissions: {{ publish: {{ allow: {allowed} }} }} }}"
 
-    async def _become_healthy(self, child: Child) -> None:
+    def _set_store_aside(self) -> None:
+        aside = self.directory / "store-damaged"
+        shutil.rmtree(aside, ignore_errors=True)
+        self._store.rename(aside)
+
+    async def _becomes_healthy(self, child: Child) -> bool:
+        """Wait until the server is healthy; False when it says that it never will be on this store."""
         end = time.monotonic() + _START_SECONDS
         while child.returncode is None and time.monotonic() < end:
-            if await self._healthy():
-                return
+            health = await self._health()
+            if b" 200 " in health[:20]:
+                return True
+            if _DAMAGED in health:
+                return False
             await asyncio.sleep(0.02)
         raise CannotRun(f"NATS does not start; it last said:\n{child.last_lines()}")
 
-    async def _healthy(self) -> bool:
+    async def _health(self) -> bytes:
+        """What the server answers when asked for its health; nothing while it does not answer."""
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", self.monitoring_port)
         except OSError:
-            return False
+            return b""
         try:
             writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
-            return b" 200 " in await asyncio.wait_for(reader.readline(), 2)
+            return await asyncio.wait_for(reader.read(), 2)
         except (OSError, TimeoutError):
-            return False
+            return b""
         finally:
             writer.close()
             with suppress(OSError):

@@ -9,6 +9,8 @@ from fastapi import Request
 from services.audit_svc.people import path_of
 from shared.auth import Actor
 from shared.clock import Clock
+from shared.contracts.periods import parse_period
+from shared.directory.held import readable
 from shared.errors import NotFound, OutsideScope
 
 
@@ -18,12 +20,16 @@ def clock_of(request: Request) -> Clock:
     return clock
 
 
-async def demand(driver: asyncpg.Connection, actor: Actor, unit_id: UUID, day: date, *, read: str, write: str) -> None:
-    """Raise NotFound for what the actor may not even see, OutsideScope for what may be seen but not changed."""
-    path = await path_of(driver, unit_id, day)
-    if not actor.may(read) or not actor.reach(read).covers(unit_id, path):
+async def demand(
+    driver: asyncpg.Connection, actor: Actor, unit_id: UUID, period: str, today: date, *, read: str, write: str
+) -> None:
+    """Raise NotFound for what the actor may not even see, OutsideScope for what may be seen but not changed.
+
+    Who held the unit during the period may see its record; only who reaches it in today's tree may change it.
+    """
+    if not actor.may(read) or not await readable(driver, actor.reach(read), parse_period(period), today, [unit_id]):
         raise NotFound
-    actor.reach(write).demand(unit_id, path)
+    actor.reach(write).demand(unit_id, await path_of(driver, unit_id, today))
 
 
 def demand_everywhere(actor: Actor, permission: str) -> None:

@@ -4,7 +4,7 @@ Belongs here: reach, filters, the cursor's key, the unit and the card that every
 what a room's columns mean (its repository).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,8 +12,8 @@ from uuid import UUID
 
 import asyncpg
 
-from services.audit_svc.people import in_force
-from shared.auth import Reach, reach_condition
+from shared.auth import Reach
+from shared.directory.held import days_of, last_place, reading_condition
 from shared.errors import NotFound
 
 UNIT = "u.code AS unit, u.name AS unit_name"
@@ -21,8 +21,13 @@ CARD = "c.code AS indicator, c.name AS indicator_name"
 
 
 def with_unit(unit_id: str) -> str:
-    """The join that names a unit as of the day $1, as `u`; `unit_id` is a column of this code, never input."""
-    return f"LEFT JOIN directory_unit_spans u ON u.unit_id = {unit_id} AND {in_force('u', '$1::date')}"
+    """The join that names a unit as of the day $1, or as it last was, as `u`; `unit_id` is a column of this code."""
+    return f"LEFT JOIN directory_unit_spans u ON u.unit_id = {unit_id} AND {last_place('u', '$1::date')}"
+
+
+def held(unit_id: str, period: str) -> Callable[[int], str]:
+    """The `within` of a view whose rows are of one unit and period: read by who reaches it today or held it then."""
+    return lambda first: reading_condition(unit_id, days_of(period), first, "$1::date")
 
 
 def with_card(indicator_id: str) -> str:
@@ -34,12 +39,13 @@ def with_card(indicator_id: str) -> str:
 class View:
     """What is shown of a table, joined `with_unit`; all of it is SQL of this code.
 
-    `order` is the column by which a list goes, a day if `by_day`, then `key`; `filters` are columns by name.
+    `within(first)` is the predicate of reach; Reach.parameters begin at `$first`. `order` is the column by which a list
+    goes, a day if `by_day`, then `key`; `filters` are columns by name.
     """
 
     shown: str
     source: str
-    unit_id: str
+    within: Callable[[int], str]
     order: str
     key: str
     filters: Mapping[str, str]
@@ -69,7 +75,7 @@ class _Statement:
     def _within(self, reach: Reach) -> str:
         first = len(self.values) + 1
         self.values += reach.parameters
-        return reach_condition(self.view.unit_id, "coalesce(u.path, '')", first)
+        return self.view.within(first)
 
 
 async def page(

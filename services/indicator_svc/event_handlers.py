@@ -6,7 +6,7 @@ from typing import Any
 from services.indicator_svc.review import use_cases
 from shared.contracts.envelope import Envelope
 from shared.contracts.registry import Event
-from shared.contracts.scoring import PeriodClosed, PeriodConfirmed, RankingPublished, ScoresConfirmed
+from shared.contracts.scoring import PeriodClosed, PeriodConfirmed, PeriodFenced, RankingPublished, ScoresConfirmed
 from shared.contracts.submission import BurdenReported
 from shared.db import UnitOfWork
 
@@ -14,6 +14,11 @@ from shared.db import UnitOfWork
 async def on_scores_confirmed(uow: UnitOfWork, event: ScoresConfirmed, _: Envelope) -> None:
     """Confirmed scores, for pre-heat."""
     await use_cases.remember_scores(uow, event)
+
+
+async def on_period_fenced(uow: UnitOfWork, event: PeriodFenced, _: Envelope) -> None:
+    """Collecting for a period of a set has ended."""
+    await use_cases.remember_period(uow, event)
 
 
 async def on_period_confirmed(uow: UnitOfWork, event: PeriodConfirmed, _: Envelope) -> None:
@@ -38,6 +43,7 @@ async def on_burden_reported(uow: UnitOfWork, event: BurdenReported, _: Envelope
 
 HANDLERS: Mapping[type[Event], Callable[[UnitOfWork, Any, Envelope], Awaitable[None]]] = {
     ScoresConfirmed: on_scores_confirmed,
+    PeriodFenced: on_period_fenced,
     PeriodConfirmed: on_period_confirmed,
     PeriodClosed: on_period_closed,
     RankingPublished: on_ranking_published,

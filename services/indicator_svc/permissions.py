@@ -21,6 +21,8 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     ),
     # Appointing is personnel's and the performance office's work; an operator makes the first appointments.
     "appointments.write": frozenset({Role.PERFORMANCE_OFFICE, Role.PERSONNEL, Role.OPERATOR}),
+    # A change that reaches back into a fenced period is approved by who answers for the scores of all.
+    "backdating.approve": frozenset({Role.PERFORMANCE_OFFICE, Role.COMMITTEE}),
     # Working days decide deadlines for all, machines too.
     "calendars.read": frozenset(Role),
     "calendars.write": frozenset({Role.PERFORMANCE_OFFICE, Role.OPERATOR}),

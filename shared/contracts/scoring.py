@@ -21,7 +21,7 @@ class PeriodEvent(Event, frozen=True, kw_only=True):
     by: str
 
 
-@event("period.fenced.v1", producer="scoring_svc", readers=("submission_svc", "audit_svc"))
+@event("period.fenced.v1", producer="scoring_svc", readers=("submission_svc", "indicator_svc", "audit_svc"))
 class PeriodFenced(PeriodEvent, frozen=True, kw_only=True):
     """Collecting ended: `last_chunk` and `chunks` are submission_svc's answer to the fence."""
 

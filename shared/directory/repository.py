@@ -11,9 +11,13 @@ from shared.auth import Grant
 from shared.contracts.roles import Role, Scope
 from shared.db import Database
 from shared.directory.domain import CalendarUnknown, Unit, WorkingDays
+from shared.directory.held import last_place
 from shared.errors import NotFound
 
-__all__ = ["CalendarUnknown", "Directory", "Unit", "WorkingDays", "places_of", "unit_on", "units_on", "working_days"]
+__all__ = [
+    "CalendarUnknown", "Directory", "Unit", "WorkingDays", "places_of", "unit_on", "units_by", "units_on",
+    "working_days",
+]  # fmt: skip
 
 _TODAY = "u.effective_from <= $2 AND (u.effective_to IS NULL OR u.effective_to > $2)"
 
@@ -56,6 +60,16 @@ async def units_on(connection: asyncpg.Connection | asyncpg.Pool, day: date, roo
         "SELECT u.unit_id, u.code, u.name, u.kind, u.parent_id, u.path, u.groups FROM directory_unit_spans u "
         f"WHERE starts_with(u.path, $1) AND {_TODAY} ORDER BY u.path",
         root,
+        day,
+    )
+    return [_unit(record) for record in records]
+
+
+async def units_by(connection: asyncpg.Connection | asyncpg.Pool, day: date) -> list[Unit]:
+    """All units that there were by a day: as they are on it, or as they last were."""
+    records = await connection.fetch(
+        "SELECT u.unit_id, u.code, u.name, u.kind, u.parent_id, u.path, u.groups FROM directory_unit_spans u "
+        f"WHERE {last_place('u', '$1')}",
         day,
     )
     return [_unit(record) for record in records]

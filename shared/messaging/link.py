@@ -7,6 +7,7 @@ Does not belong here: what is sent (relay.py) and what is heard (pull.py).
 
 import asyncio
 import contextlib
+import itertools
 import random
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,7 @@ from shared.observability import log
 
 # The client's own pings notice a silent cut after 4 to 6 minutes.
 _PROBE_SECONDS = 1.0
+_GLANCE_SECONDS = 0.05
 _SILENCE_SECONDS = 2.0
 _NOBODY = "_INBOX.liandong.nobody"
 _CONNECT_SECONDS = 2
@@ -44,17 +46,20 @@ class BrokerRefused(Exception):
 
 
 class Link:
-    """A service's one connection. `epoch` grows with every connection made, so that users know to bind again."""
+    """A service's one connection. `epoch` grows with every connection made, so that users know to bind again.
+
+    `url` may name several servers, separated by commas: they are tried in turn, for ever, so that a broker that comes
+    back at another of these addresses is found by itself.
+    """
 
     def __init__(self, url: str, name: str) -> None:
         self.epoch = 0
         # Called whenever the connection was made or lost.
         self.on_change: list[Callable[[], None]] = []
-        self._url = url
+        self._servers = itertools.cycle([part.strip() for part in url.split(",") if part.strip()])
         self._name = name
         self._client: Client | None = None
         self._stream: JetStreamContext | None = None
-        self._closed = asyncio.Event()
         self._up = asyncio.Event()
         self._tried = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -63,6 +68,11 @@ class Link:
     def connected(self) -> bool:
         """Whether the connection stands, as far as can be known: a silent cut is noticed after 2 to 3 s."""
         return self._client is not None and self._client.is_connected
+
+    @property
+    def server(self) -> str:
+        """The id of the server's process, new with each of its starts; raises BrokerAway without a connection."""
+        return str(self.client._server_info["server_id"])  # noqa: SLF001 - the client has no other way to tell
 
     @property
     def client(self) -> Client:
@@ -130,7 +140,7 @@ class Link:
 
     async def _connect(self, client: Client) -> None:
         await client.connect(
-            self._url,
+            next(self._servers),
             name=self._name,
             allow_reconnect=False,
             # Otherwise the client itself waits two seconds before it says that nobody listens.
@@ -138,12 +148,10 @@ class Link:
             reconnect_time_wait=0.05,  # type: ignore[arg-type]  # seconds to sleep; declared whole, taken as any number
             connect_timeout=_CONNECT_SECONDS,
             error_cb=self._failed,
-            closed_cb=self._gone,
         )
 
     async def _made(self, client: Client) -> None:
         self._client, self._stream = client, client.jetstream(timeout=_API_SECONDS)
-        self._closed.clear()
         self.epoch += 1
         self._up.set()
         self._tried.set()
@@ -151,12 +159,16 @@ class Link:
         self._tell()
 
     async def _until_lost(self, client: Client) -> None:
-        """Wait until the client was closed or the server is silent; a probe on a closed client is given up."""
-        closed, silent = asyncio.create_task(self._closed.wait()), asyncio.create_task(self._until_silent(client))
+        """Wait until the client is closed or the server is silent; a probe on a closed client is given up.
+
+        The client is looked at, since it does not always tell: its closing may fail before it comes to that.
+        """
+        silent = asyncio.create_task(self._until_silent(client))
         try:
-            await asyncio.wait((closed, silent), return_when=asyncio.FIRST_COMPLETED)
+            while client.is_connected and not silent.done():
+                await asyncio.wait((silent,), timeout=_GLANCE_SECONDS)
         finally:
-            await end_all((closed, silent))
+            await end_all((silent,))
 
     async def _until_silent(self, client: Client) -> None:
         """Ask once a second for a subject that nobody serves: the server says so at once, if it hears us."""
@@ -174,9 +186,6 @@ class Link:
         self._tried.set()
         self._client = self._stream = None
         self._tell()
-
-    async def _gone(self) -> None:
-        self._closed.set()
 
     async def _failed(self, error: Exception) -> None:
         if "permissions violation" in str(error).lower():

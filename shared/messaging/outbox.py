@@ -1,7 +1,7 @@
 """The statements on the outbox: claim, mark as sent, let go, put back.
 
 Belongs here: SQL on the relay's own connection. Does not belong here: publishing (relay.py), when to put back
-(healing.py). Claims, never a cursor: a transaction that commits late has a lower id than one already seen.
+(streamwatch.py). Claims, never a cursor: a transaction that commits late has a lower id than one already seen.
 """
 
 from collections.abc import Sequence
@@ -23,9 +23,13 @@ RETURNING outbox.created_at, outbox.id, outbox.event_id, outbox.nats_subject, ou
 """
 
 # The lock on the stream's row makes this wait for a change of identity that is being noted, and then match nothing:
-# an acknowledgement of a stream that is gone must not count as sent.
+# an acknowledgement of a stream that is gone must not count as sent. The last sequence is noted with it, so that a
+# tail that is lost later is missed whenever it was sent.
 _MARK = """
-WITH state AS (SELECT generation FROM stream_state WHERE stream = $1 AND identity = $2 AND generation = $7 FOR SHARE)
+WITH state AS (
+    UPDATE stream_state SET last_seq = greatest(last_seq, (SELECT max(seq) FROM unnest($5::bigint[]) AS seq))
+    WHERE stream = $1 AND identity = $2 AND generation = $7 RETURNING generation
+)
 UPDATE outbox SET published_at = clock_timestamp(), published_seq = acked.seq,
     published_generation = state.generation, claimed_until = NULL, claim_token = NULL
 FROM state, unnest($3::timestamptz[], $4::bigint[], $5::bigint[]) AS acked (created_at, id, seq)
@@ -57,6 +61,23 @@ WITH page AS (
 )
 SELECT (SELECT count(*) FROM lost) AS lost, page.created_at, page.id
 FROM page ORDER BY page.created_at DESC, page.id DESC LIMIT 1
+"""
+
+# Newest first: what a broker lost at a restart is mostly what was sent last.
+_PUT_BACK_BETWEEN = """
+WITH page AS (
+    SELECT created_at, id, published_seq, published_generation FROM outbox
+    WHERE (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT $3
+), again AS (
+    UPDATE outbox SET published_at = NULL, published_seq = NULL, published_generation = NULL, claimed_until = NULL,
+        drive = drive + 1
+    FROM page WHERE outbox.created_at = page.created_at AND outbox.id = page.id AND page.published_generation = $4
+        AND EXISTS (SELECT FROM unnest($5::bigint[], $6::bigint[]) AS span (first, last)
+                    WHERE page.published_seq BETWEEN span.first AND span.last)
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM again) AS again, page.created_at, page.id
+FROM page ORDER BY page.created_at, page.id LIMIT 1
 """
 
 # What is recorded while this runs is not sent again, so that it ends however busy the service is.
@@ -169,6 +190,24 @@ async def put_back(
     """
     page = await connection.fetchrow(_PUT_BACK, *after, rows, generation, above, since)
     return (page["lost"], (page["created_at"], page["id"])) if page else (0, None)
+
+
+async def put_back_between(
+    connection: asyncpg.Connection, spans: Sequence[tuple[int, int]], *, rows: int, generation: int
+) -> int:
+    """Put back what was sent in this generation under the sequences of these spans (first, last), page by page.
+
+    Each goes out under a new message id, since the broker may still know the old one. Returns how many.
+    """
+    wanted, total = sum(last - first + 1 for first, last in spans), 0
+    position: tuple[datetime, int] = (await connection.fetchval("SELECT now() + interval '1 day'"), 0)
+    bounds = [first for first, _ in spans], [last for _, last in spans]
+    while total < wanted and (
+        page := await connection.fetchrow(_PUT_BACK_BETWEEN, *position, rows, generation, *bounds)
+    ):
+        total += page["again"]
+        position = (page["created_at"], page["id"])
+    return total
 
 
 async def send_again(connection: asyncpg.Connection, since: datetime, event_type: str | None) -> int:

@@ -1,7 +1,7 @@
 """The relay: sends what the outbox holds, and counts as sent only what the broker acknowledged.
 
 Belongs here: claim, publish, mark, in that order, for ever. Does not belong here: the statements (outbox.py), what
-happens when the stream was lost (healing.py). Several relays of one service may run at once.
+happens when the stream was lost (streamwatch.py). Several relays of one service may run at once.
 """
 
 import asyncio
@@ -96,7 +96,7 @@ class Relay:
         refused: list[outbox.Unsent] = []
         unanswered: list[outbox.Unsent] = []
         for row in rows:
-            if not self._link.connected:
+            if not self._link.connected or self._watch.life is None:
                 unanswered.append(row)
                 continue
             try:

@@ -1,18 +1,20 @@
 """The producer's eye on its stream: is it still the one we sent to, and how far has every reader acknowledged?
 
-Belongs here: noticing that the stream was lost and putting back what may not have been read. Does not belong here:
-sending (relay.py). PostgreSQL is the record, the broker a transport: its whole store may vanish.
+Belongs here: noticing that the stream was lost, shortened or damaged, and putting back what may not have been read.
+Does not belong here: sending (relay.py). PostgreSQL is the record, the broker a transport: its whole store may vanish,
+and what a broker says after a start about messages and readers is believed only where it was known before.
 """
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
 
-from shared.messaging import outbox, topology
+from shared.messaging import outbox, readback, topology
 from shared.messaging.link import AWAY, BrokerRefused, Link
 from shared.messaging.standing import StandingConnection
 from shared.messaging.tasks import set_within
@@ -44,20 +46,26 @@ WHERE stream = $1 AND generation = $2 AND redrive_above = $3
 
 @dataclass(frozen=True)
 class _Seen:
-    """The stream as the broker tells it: identity, first and last sequence, holes, and every reader's floor."""
+    """The stream as the broker tells it; the lowest floor of its readers, the highest number given to any of them."""
 
     identity: str
     last_seq: int
     holes: int
     acked_seq: int
+    given_seq: int
 
 
 class StreamWatch:
-    """Keeps `stream_state` and heals. `life` (the stream's identity and generation) is None while not confirmed."""
+    """Keeps `stream_state` and heals."""
 
     def __init__(self, link: Link, service: str, connection: StandingConnection) -> None:
         self.stream = topology.stream_of(service)
-        self.life: tuple[str, int] | None = None
+        self._life: tuple[str, int] | None = None
+        self._epoch = 0
+        # The broker's process whose words about its store were checked; before that, the one whose readers' positions
+        # were, and up to which sequence: should reading back fail, nothing is sent a third time.
+        self._checked = ""
+        self._positions: tuple[str, int] = ("", 0)
         self._link = link
         self._service = service
         self._connection = connection
@@ -65,6 +73,15 @@ class StreamWatch:
         self._wanted = next(each for each in topology.streams() if each.name == self.stream)
         self._look = asyncio.Event()
         self._looked = 0.0
+        link.on_change.append(self._look.set)
+
+    @property
+    def life(self) -> tuple[str, int] | None:
+        """The stream's identity and generation; None until it was seen on this connection.
+
+        What is sent before that would take the numbers of messages that the broker lost meanwhile.
+        """
+        return self._life if self._epoch == self._link.epoch else None
 
     def look_now(self) -> None:
         """Look at once instead of within the second; the relay says so when the broker refuses."""
@@ -93,11 +110,33 @@ class StreamWatch:
         """Look once: note progress, or put back what a lost stream may not have delivered."""
         connection = await self._connection.get()
         OUTBOX_AGE.labels(self._service).set(await outbox.oldest_unsent(connection))
+        epoch, server = self._link.epoch, self._link.server
+        # Before the broker is asked: what is sent and noted meanwhile would make its answer look too short.
+        known = await connection.fetchrow("SELECT * FROM stream_state WHERE stream = $1", self.stream)
         seen = await self._see()
-        if await self._note(connection, seen):
-            self.life = None
+        doubted = server != self._checked and known is not None and known["identity"] == seen.identity
+        if doubted and self._positions[0] != server:
+            # A reader's position in a damaged store may be past what it ever acknowledged.
+            await self._put_back(connection, [(known["acked_seq"] + 1, seen.given_seq)], known["generation"])
+            self._positions = server, max(known["acked_seq"], seen.given_seq)
+        acked = known["acked_seq"] if doubted else seen.acked_seq
+        changed = await self._note(connection, seen, known, acked=acked)
+        if changed:
+            self._life = None
             log().warning("stream was lost or shortened, sending again", stream=self.stream, identity=seen.identity)
-        self.life = await self._heal(connection)
+        self._life, self._epoch = await self._heal(connection), epoch
+        if doubted and not changed:
+            lost = await readback.unreadable(self._link, self.stream, above=self._positions[1], last=seen.last_seq)
+            await self._put_back(connection, lost, known["generation"])
+        self._checked = server
+
+    async def _put_back(
+        self, connection: asyncpg.Connection, spans: Sequence[tuple[int, int]], generation: int
+    ) -> None:
+        """Send again what the broker holds under these sequences, or no longer does."""
+        total = await outbox.put_back_between(connection, spans, rows=_PAGE, generation=generation)
+        if total:
+            log().warning("sending again after the broker's start", stream=self.stream, events=total, spans=spans[:5])
 
     async def _see(self) -> _Seen:
         differences = await topology.ensure_stream(self._link, self._wanted)
@@ -112,34 +151,37 @@ class StreamWatch:
             identity=info["created"],
             last_seq=state["last_seq"],
             holes=state.get("num_deleted", 0),
-            acked_seq=min(floors, default=state["last_seq"]),
+            acked_seq=min((acked for acked, _ in floors), default=state["last_seq"]),
+            given_seq=max((given for _, given in floors), default=0),
         )
 
-    async def _floor(self, reader: topology.Durable, last_seq: int) -> int:
+    async def _floor(self, reader: topology.Durable, last_seq: int) -> tuple[int, int]:
+        """Up to which sequence a reader has acknowledged everything, and up to which it was given messages."""
         try:
             info: dict[str, Any] = await self._link.api(f"CONSUMER.INFO.{self.stream}.{reader.service}")
         except BrokerRefused:
-            return 0  # a reader that was never there has acknowledged nothing
-        if not info["num_pending"] and not info["num_ack_pending"]:
-            return last_seq
+            return 0, 0  # a reader that was never there has acknowledged nothing
+        given: int = info["delivered"]["stream_seq"]
         floor: int = info["ack_floor"]["stream_seq"]
-        return floor
+        return (floor if info["num_pending"] or info["num_ack_pending"] else last_seq), given
 
-    async def _note(self, connection: asyncpg.Connection, seen: _Seen) -> bool:
-        """Write down what was seen; whether the stream is another one or has lost messages."""
+    async def _note(
+        self, connection: asyncpg.Connection, seen: _Seen, known: asyncpg.Record | None, *, acked: int
+    ) -> bool:
+        """Write down what was seen; whether the stream is another one or has lost messages since `known`."""
         async with connection.transaction():
-            known = await connection.fetchrow(_READ, self.stream)
-            if known is None:
-                await connection.execute(_FIRST, self.stream, seen.identity, seen.acked_seq, seen.last_seq, seen.holes)
+            now = await connection.fetchrow(_READ, self.stream)
+            if now is None:
+                await connection.execute(_FIRST, self.stream, seen.identity, acked, seen.last_seq, seen.holes)
                 return False
+            if known is None or now["generation"] != known["generation"]:
+                return False  # another process of the service noted it first
             same = known["identity"] == seen.identity
             # A store that came back from a crash or a copy may have the same name but a shorter tail, or holes.
             if same and seen.last_seq >= known["last_seq"] and seen.holes <= known["holes"]:
-                await connection.execute(
-                    _PROGRESS, self.stream, seen.identity, seen.acked_seq, seen.last_seq, seen.holes
-                )
+                await connection.execute(_PROGRESS, self.stream, seen.identity, acked, seen.last_seq, seen.holes)
                 return False
-            if known["redrive_above"] is not None:
+            if now["redrive_above"] is not None:
                 return False  # the earlier loss is put back first; the next look sees this one again
             await connection.execute(_CHANGED, self.stream, seen.identity, seen.last_seq, seen.holes)
             return True

@@ -11,6 +11,7 @@ from typing import Any
 from shared.contracts.known import declarations
 from shared.contracts.registry import SERVICES
 from shared.messaging.link import BrokerRefused, Link
+from shared.observability import log
 
 _SECOND = 1_000_000_000  # JetStream counts in nanoseconds
 ACK_WAIT_SECONDS = 6.0
@@ -20,6 +21,7 @@ DEAD_LETTER_STREAM = "DLQ"
 ADVISORY_STREAM = "ADVISORY"
 _EXHAUSTED = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES"
 _STREAM_NOT_FOUND = 10059
+_STREAM_OFFLINE = 10194
 _CONSUMER_NOT_FOUND = 10014
 
 
@@ -143,12 +145,19 @@ async def ensure(link: Link, service: str) -> None:
 
 
 async def ensure_stream(link: Link, stream: Stream) -> list[str]:
-    """Create a stream if it is absent; returns how an existing one differs from the wanted one."""
+    """Create a stream if it is absent; returns how an existing one differs from the wanted one.
+
+    One that the broker holds and cannot read (its description or a consumer's is damaged) serves nobody and would stay
+    so for ever: it is deleted first. The outbox sends again what it held.
+    """
     try:
         info = await link.api(f"STREAM.INFO.{stream.name}")
     except BrokerRefused as refused:
-        if refused.code != _STREAM_NOT_FOUND:
+        if refused.code not in (_STREAM_NOT_FOUND, _STREAM_OFFLINE):
             raise
+        if refused.code == _STREAM_OFFLINE:
+            log().error("stream cannot be read by the broker, made anew", stream=stream.name, error=str(refused))
+            await link.api(f"STREAM.DELETE.{stream.name}")
         info = await link.api(f"STREAM.CREATE.{stream.name}", stream.config)
     return _differences(f"stream {stream.name}", stream.config, info["config"])
 

@@ -1,4 +1,7 @@
-"""Breaks things and counts, one line for each promise: `python -m tests.chaos only=R5,R6 seconds=60`."""
+"""Breaks things and counts, one line for each promise: `python -m tests.chaos only=R5,R6 seconds=60`.
+
+With `seconds=full` each takes as long as its promise's full size needs: its module's FULL_SECONDS, otherwise 60.
+"""
 
 import asyncio
 import importlib
@@ -15,12 +18,15 @@ from deploy.local.postgres import Postgres
 from tests.chaos.verdict import System, Verdict
 
 _PROMISES = 30
+_SECONDS = 60.0
 _HERE = Path(__file__).parent
 
 
-async def _run(name: str, seconds: float) -> Verdict:
+async def _run(name: str, seconds: float | None) -> Verdict:
     """One promise on servers of its own, so that what one breaks spoils no other."""
     scenario = importlib.import_module(f"tests.chaos.{name.lower()}")
+    if seconds is None:
+        seconds = getattr(scenario, "FULL_SECONDS", _SECONDS)
     with tempfile.TemporaryDirectory(prefix="liandong-chaos-") as place:
         directory = Path(place)
         await asyncio.to_thread(directory.chmod, 0o711)
@@ -37,9 +43,10 @@ async def _run(name: str, seconds: float) -> Verdict:
 def main(words: list[str]) -> int:
     options = dict(word.split("=", 1) for word in words)
     wanted = [name.upper() for name in options.pop("only", "").split(",") if name]
-    seconds = float(options.pop("seconds", "60"))
+    given = options.pop("seconds", str(_SECONDS))
+    seconds = None if given == "full" else float(given)
     if options:
-        sys.stdout.write(f"unknown: {', '.join(options)}; there are only= and seconds=\n")
+        sys.stdout.write(f"unknown: {', '.join(options)}; there are only= and seconds= (a number, or full)\n")
         return 2
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     failed = 0

@@ -1,7 +1,8 @@
 """R16: consumers never go deaf, and say so while they cannot hear.
 
-A silent cut of the connection, a restart of the broker, a consumer deleted behind its service's back. Control: the
-client with its stock settings behind the same cut.
+A silent cut of the connection, a restart of the broker, a consumer deleted behind its service's back, a broker that
+comes back at another of the addresses that the service was told. Control: the client with its stock settings behind the
+same cut; for the address, a service that was told only the old one.
 """
 
 import asyncio
@@ -10,6 +11,8 @@ import time
 
 import nats
 
+from deploy.local.nats import Nats
+from deploy.local.ports import free_port
 from tests.chaos.proxy import Cable
 from tests.chaos.stations import SUBJECT, Station, messaging_database, started, until
 from tests.chaos.verdict import System, Verdict, red_if
@@ -62,15 +65,26 @@ async def _stock_client_hears(url: str, cable: Cable, sender: _Sender, cut: floa
             await asyncio.wait_for(client.close(), 2)
 
 
+async def _move(nats: Nats, port: int) -> None:
+    """Kill the broker and start it on the same store at another port."""
+    await nats.kill()
+    nats.port = port
+    await nats.start_again()
+
+
 async def run(system: System, *, seconds: float) -> Verdict:
     """A silent cut of so many seconds (at most 30), then the rest."""
     await system.nats.wipe()  # what another scenario left there is not counted
     cut = min(seconds, 30.0)
-    async with Cable(system.nats.port) as cable:
-        through_cable = system.nats.url.replace(f":{system.nats.port}", f":{cable.port}")
-        scoring = Station("scoring_svc", await messaging_database(system.postgres, "scoring_svc"), system.nats.url)
-        audit = Station("audit_svc", await messaging_database(system.postgres, "audit_svc"), through_cable)
-        async with started(scoring, audit):
+    old, new = system.nats.port, free_port()
+    here, there = system.nats.url, system.nats.url.replace(f":{old}", f":{new}")
+    scoring_dsn = await messaging_database(system.postgres, "scoring_svc")
+    async with Cable(old) as cable:
+        through_cable = here.replace(f":{old}", f":{cable.port}")
+        scoring = Station("scoring_svc", scoring_dsn, f"{here},{there}")
+        audit = Station("audit_svc", await messaging_database(system.postgres, "audit_svc"), f"{through_cable},{there}")
+        left_behind = Station("scoring_svc", scoring_dsn, here)
+        async with started(scoring, audit, left_behind):
             sender = _Sender(scoring, audit)
             await sender.send()
             await sender.all_heard(5)
@@ -100,16 +114,25 @@ async def run(system: System, *, seconds: float) -> Verdict:
             stock_hears = await _stock_client_hears(through_cable, cable, sender, min(cut, 6.0))
             await scoring.bus.link.api("CONSUMER.DELETE.SCORING.stock")
             total = await sender.all_heard(_GIVES_UP_SECONDS)
-    slowest = max(after_cut, after_restart, after_delete)
+
+            try:
+                await _move(system.nats, new)
+                await sender.send()
+                after_move = await sender.all_heard(_GIVES_UP_SECONDS)
+                alone = left_behind.bus.connected
+            finally:
+                await _move(system.nats, old)
+    slowest = max(after_cut, after_restart, after_delete, after_move)
     return Verdict(
         "R16",
         held=slowest <= _HEARS_AGAIN_SECONDS and noticed and deaf_at_end and ready and total < _GIVES_UP_SECONDS,
-        control=red_if(not stock_hears),
+        control=red_if(not stock_hears and not alone),
         figures={
             "cut_s": cut,
             "noticed_s": round(notice_s, 2),
             "after_cut_s": round(after_cut, 2),
             "after_restart_s": round(after_restart, 2),
             "after_delete_s": round(after_delete, 2),
+            "after_move_s": round(after_move, 2),
         },
     )

@@ -19,6 +19,8 @@ from tests.chaos.stations import Station, deducted, messaging_database, percenti
 from tests.chaos.verdict import System, Verdict, red_if
 
 _WRITERS = 16
+# So many seconds bring 150,000 events.
+FULL_SECONDS = 240.0
 # With the long transaction open, the slowest delivery may take this much longer than before it was opened.
 _HARM_FACTOR, _HARM_SECONDS = 2.0, 0.5
 _INSERT = "INSERT INTO outbox (event_id, type, nats_subject, envelope) VALUES ($1, $2, $2, $3)"
@@ -49,7 +51,7 @@ class _Writers:
             await connection.close()
 
     async def _transaction(self, connection: asyncpg.Connection) -> None:
-        chance, count = random.random(), random.randint(1, 4)  # noqa: S311 - a load, no secret
+        chance, count = random.random(), random.randint(1, 8)  # noqa: S311 - a load, no secret
         transaction = connection.transaction()
         await transaction.start()
         sealed = [seal(deducted(next(self._numbers)), at=datetime.now(UTC), traceparent="") for _ in range(count)]
@@ -86,7 +88,7 @@ async def _open_long_transaction(elsewhere: asyncpg.Connection, *, after: float)
 
 
 async def run(system: System, *, seconds: float) -> Verdict:
-    """Write for so many seconds, at about 500 events a second."""
+    """Write for so many seconds, at about 800 events a second."""
     await system.nats.wipe()  # what another scenario left there is not counted
     dsn = await messaging_database(system.postgres, "scoring_svc")
     scoring = Station("scoring_svc", dsn, system.nats.url)

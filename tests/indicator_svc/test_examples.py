@@ -14,6 +14,7 @@ ORDER = [
     ("put", "/v1/calendars/{year}", {"year": "2015"}),
     ("post", "/v1/metric-batches", {}),
     ("put", "/v1/metrics/{code}", {"code": "M-COL-UNREGISTERED"}),
+    ("post", "/v1/backdating-approvals", {}),
     ("post", "/v1/indicator-sets", {}),
     ("post", "/v1/indicator-sets/{code}/card-batches", {"code": "WH2015-EXAMPLE"}),
     ("put", "/v1/indicator-sets/{code}/cards/{card_code}", {"code": "WH2015-EXAMPLE", "card_code": "COL-01"}),
@@ -31,7 +32,7 @@ async def test_every_example_is_accepted(service: RunningService, checker: RuleC
     client = setup
     for method, path, fixed in ORDER:
         names = fixed
-        if path == "/v1/indicator-sets":
+        if path == "/v1/backdating-approvals":
             await service.seed_person("OFFICE", "420100", Role.PERFORMANCE_OFFICE, scope=Scope.ALL)
             client = service.client(person="OFFICE")
         if path.startswith("/v1/appointments/"):

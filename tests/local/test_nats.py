@@ -40,6 +40,19 @@ async def test_acknowledged_messages_outlive_a_kill_and_a_wipe_loses_them(home: 
             assert await client.jetstream().streams_info() == []
 
 
+async def test_a_store_that_cannot_be_recovered_is_set_aside_and_the_server_starts_empty(home: Home) -> None:
+    async with await Nats.start(home.directory / "nats") as server:
+        async with connected(server.url) as client:
+            await client.jetstream().add_stream(name="SCORING", subjects=["indicator.>"])
+        await server.kill()
+        (description,) = server.directory.glob("store/**/SCORING/meta.inf")
+        description.write_bytes(description.read_bytes()[:-20])
+        await server.start_again()
+        async with connected(server.url) as client:
+            assert await client.jetstream().streams_info() == []
+        assert len(list(server.directory.glob("store-damaged/**/SCORING/meta.inf"))) == 1
+
+
 async def test_a_paused_server_answers_again_when_it_goes_on(home: Home) -> None:
     async with await Nats.start(home.directory / "nats") as server:
         await server.pause()

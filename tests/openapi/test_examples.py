@@ -51,6 +51,7 @@ async def _organisation_and_catalogue(prepared: Prepared) -> None:
     term = made["rows"][0]["id"]
     await send(_I, "PATCH", "/v1/appointments/{appointment_id}", "setup", version=1, appointment_id=term)
     await send(_I, "POST", "/v1/appointments/{appointment_id}/revocations", "setup", appointment_id=term)
+    await send(_I, "POST", "/v1/backdating-approvals", OFFICE)
     await send(_I, "PUT", "/v1/calendars/{year}", "setup", year=2015)
     await send(_I, "POST", "/v1/metric-batches", "setup")
     await send(_I, "PUT", "/v1/metrics/{code}", "setup", version=1, code=COLLECTION)

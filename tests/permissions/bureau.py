@@ -6,23 +6,40 @@ services.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from services.indicator_svc.organisation import repository as organisation
 from shared.clock import SHANGHAI, Clock
 from shared.contracts.envelope import data_of, unseal
-from shared.contracts.identity import person_id
+from shared.contracts.identity import person_id, unit_id
 from shared.contracts.known import declarations
 from shared.contracts.registry import SERVICES
 from shared.contracts.roles import Role
 from shared.testing import Cluster, RunningService, TestIssuer, running_service
 from tests.permissions import cards
 from tests.permissions.served import served, tokens_for_services
-from tests.permissions.tree import CITY, EVALUATED, TREE, UNITS, Caller, Placement, callers, covert, figure, secret
+from tests.permissions.tree import (
+    BEGIN,
+    CITY,
+    EVALUATED,
+    FORMER_PARENT,
+    MERGED,
+    MOVED,
+    TREE,
+    TURN,
+    UNITS,
+    Caller,
+    Placement,
+    callers,
+    covert,
+    figure,
+    secret,
+)
 
 OFFICE, HEAD, FEED, VICTIM_FEED = "P-OFFICE", "P-HEAD", "cl-feed", "cl-victim"
 NEXT_HEAD = "P-NEXT-HEAD"  # since the head was recalled, after the interviews that were held
@@ -128,15 +145,17 @@ async def founded(
         await _catalogue(bureau)
         await _facts_and_scores(bureau)
         await _follow_up(bureau)
+        await _turn(bureau)
         yield bureau
 
 
 async def _people(bureau: Bureau) -> None:
     setup = bureau.ask("indicator_svc", "setup")
-    since = "2015-01-01"
+    since = BEGIN
+    parents = {code: parent for code, (_, parent) in TREE.items()} | FORMER_PARENT
     units = [
-        {"code": code, "name": f"单位{secret(code)}", "kind": kind, "parent_code": parent, "effective_from": since}
-        for code, (kind, parent) in TREE.items()
+        {"code": c, "name": f"单位{secret(c)}", "kind": kind, "parent_code": parents[c], "effective_from": since}
+        for c, (kind, _) in TREE.items()
     ]
     await done(setup.post("/v1/unit-batches", json={"units": units}))
     staff = [(OFFICE, "QOFF", "科员"), (HEAD, CITY, "局长"), (FIRST, CITY, "督查"), (SECOND, CITY, "督查")]
@@ -178,7 +197,11 @@ async def _catalogue(bureau: Bureau) -> None:
     suppliers = [*feeds(bureau), VICTIM_FEED]
     metrics = [cards.metric(code, suppliers) for code in cards.METRICS]
     await done(setup.post("/v1/metric-batches", json={"metrics": metrics}))
-    for body, drafts in ((cards.SET, cards.published_cards()), (cards.DRAFT_SET, cards.drafted_cards())):
+    for body, drafts in (
+        (cards.SET, cards.published_cards()),
+        (cards.DRAFT_SET, cards.drafted_cards()),
+        (cards.LATER_SET, cards.later_cards()),
+    ):
         await done(office.post("/v1/indicator-sets", json=body))
         await done(office.post(f"/v1/indicator-sets/{body['code']}/card-batches", json={"cards": drafts}))
     await done(office.post(f"/v1/indicator-sets/{cards.SET['code']}/publication"))
@@ -238,6 +261,22 @@ async def _recall_the_head(bureau: Bureau) -> None:
     term = await bureau.one("indicator_svc", statement, str(person_id(HEAD)))
     setup = bureau.ask("indicator_svc", "setup")
     await done(setup.post(f"/v1/appointments/{term}/revocations", json={"reason": "调离"}))
+    await bureau.tell()
+
+
+async def _turn(bureau: Bureau) -> None:
+    """One office moves to another district, one is merged away, and the last callers' appointments are revoked."""
+    setup, indicator = bureau.ask("indicator_svc", "setup"), bureau.services["indicator_svc"]
+    move = {"effective_from": TURN, "parent_code": TREE[MOVED][1]}
+    await done(setup.patch(f"/v1/units/{MOVED}", json=move, headers=_tag({"version": 1})))
+    async with indicator.database.transaction("setup") as uow:
+        gone = (await organisation.timelines(await uow.driver(), [unit_id(MERGED)]))[unit_id(MERGED)]
+        spans = (replace(gone.spans[0], effective_to=date.fromisoformat(TURN)),)
+        await organisation.record_units(uow, [replace(gone, version=2, spans=spans)], datetime.now(SHANGHAI))
+    for caller in (one for one in bureau.callers if one.revoked):
+        query = {"client" if caller.is_client else "person": caller.code}
+        term = (await done(setup.get("/v1/appointments", params=query)))["items"][0]
+        await done(setup.post(f"/v1/appointments/{term['appointment_id']}/revocations", json={"reason": "调离"}))
     await bureau.tell()
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tests.permissions.tree import EVALUATED, EVALUATOR, OTHER_EVALUATOR, UNITS, secret
+from tests.permissions.tree import EVALUATED, EVALUATOR, MERGED, OTHER_EVALUATOR, UNITS, secret
 
 EXTRACTED, SELF_REPORTED, OWN_CARD, INSPECTED = "QM-1", "QM-2", "QM-3", "QM-4"
 METRICS = (EXTRACTED, SELF_REPORTED, OWN_CARD, INSPECTED)
@@ -52,6 +52,15 @@ DRAFT_SET: dict[str, Any] = {
     "evaluated_unit_codes": list(UNITS),
     "full_marks": str(2 * len(UNITS)),
     "outside_total": False,
+}
+# Published by whoever may: the first set can no longer be, since it names an office that is gone.
+LATER_SET: dict[str, Any] = {
+    "code": "QLATER",
+    "name": "年度",
+    "year": 2015,
+    "evaluated_unit_codes": [unit for unit in EVALUATED if unit != MERGED],
+    "full_marks": "2",
+    "outside_total": True,
 }
 POLICY: dict[str, Any] = {
     "name": "办法",
@@ -125,6 +134,10 @@ def published_cards() -> list[dict[str, Any]]:
 
 def drafted_cards() -> list[dict[str, Any]]:
     return [card(draft(unit), OWN_CARD, unit, secret(unit)) for unit in UNITS]
+
+
+def later_cards() -> list[dict[str, Any]]:
+    return [card("QY-1", EXTRACTED, EVALUATOR, "口径", period_kind="year")]
 
 
 def place_of(indicator: str) -> int:

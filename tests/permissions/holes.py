@@ -109,6 +109,11 @@ def forgets_scope(module: str, function: str, when: Callable[[dict[str, Any]], b
     return plant
 
 
+def judges_by(module: str, first: str, last: str) -> Plant:
+    """The days on which a unit must have been held are not those of the period."""
+    return lambda _: _instead(_module(module), "days_of", lambda _: (f"{first}::date", f"{last}::date"))
+
+
 def does_not_ask(module: str, function: str, *, waits: bool = False) -> Plant:
     """A check is left out."""
 
@@ -215,6 +220,18 @@ HOLES: tuple[Hole, ...] = (
         "scoring_svc",
         forgets_scope("scoring_svc.ledger.reading", "deductions", _filters_by_unit),
         ("/deductions",),
+    ),
+    Hole(
+        "scores are scoped by today's tree alone",
+        "scoring_svc",
+        judges_by("scoring_svc.ledger.reading", "NULL", "NULL"),
+        ("/v1/scores", "/proofs/{indicator_id}/{unit_id}/{period}"),
+    ),
+    Hole(
+        "who held a unit once reads its scores for ever",
+        "scoring_svc",
+        judges_by("scoring_svc.ledger.reading", "'-infinity'", "'infinity'"),
+        ("/v1/scores",),
     ),
     Hole(
         "an office of one unit runs the bureau's periods",

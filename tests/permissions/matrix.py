@@ -140,7 +140,7 @@ class Matrix:
 
     async def _try(self, recipe: Recipe, caller: Caller) -> None:
         if not self._holds(recipe, caller):
-            if not self.wide and caller.scope is not Scope.OWN:
+            if not self.wide and caller.scope is not Scope.OWN and not caller.revoked:
                 return  # a role without the permission lacks it wherever it stands
             unit = recipe.objects[0]
             answer = await self._send(recipe, caller, await recipe.ask(self.bureau, caller, unit))

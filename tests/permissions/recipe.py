@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from shared.contracts.roles import Scope
 from tests.permissions.bureau import Bureau
-from tests.permissions.oracle import Permissions, everywhere, holds, reach
+from tests.permissions.oracle import Permissions, everywhere, holds, reach, reach_in
 from tests.permissions.tree import EVALUATED, UNITS, Caller, figure, secret
 
 Units = frozenset[str]
@@ -69,6 +69,11 @@ class Recipe:
 def within(permission: str, objects: Sequence[str] = UNITS) -> Sees:
     """The units within the reach of a permission."""
     return lambda table, caller: reach(table, caller, permission) & frozenset(objects)
+
+
+def held(permission: str, period: str, objects: Sequence[str] = UNITS) -> Sees:
+    """The units whose records of a period are within the reach of a permission."""
+    return lambda table, caller: reach_in(table, caller, permission, period) & frozenset(objects)
 
 
 def below_within(permission: str) -> Sees:

@@ -12,7 +12,10 @@ from shared.contracts.identity import unit_id
 from shared.contracts.roles import Role, Scope
 
 CITY = "QCITY"
-# code -> (kind, parent)
+# Two offices left a district on a day: one for another district, one is gone.
+MOVED, MERGED = "QD1-M", "QD1-G"
+BEGIN, TURN, TODAY = "2015-01-01", "2015-02-01", "2015-02-10"
+# code -> (kind, parent), as the tree is today; the office that is gone stands nowhere
 TREE: Mapping[str, tuple[str, str | None]] = {
     CITY: ("city_bureau", None),
     "QOFF": ("performance_office", CITY),
@@ -27,8 +30,13 @@ TREE: Mapping[str, tuple[str, str | None]] = {
     "QD3": ("district_bureau", CITY),
     "QD3-S": ("section", "QD3"),
     "QD3-T": ("tax_office", "QD3"),
+    MOVED: ("tax_office", "QD3"),
+    MERGED: ("tax_office", None),
 }
+# Where those two stood before, until TURN.
+FORMER_PARENT: Mapping[str, str] = {MOVED: "QD1", MERGED: "QD1"}
 UNITS = tuple(TREE)
+STANDING = tuple(code for code in UNITS if code != MERGED)
 EVALUATED = tuple(code for code in UNITS if code.startswith(("QD1", "QD3")))
 # The department that evaluates the cards for everybody, and the one that evaluates each unit's own card.
 EVALUATOR, OTHER_EVALUATOR = "QD-EV", "QD-OT"
@@ -49,7 +57,10 @@ FULL: tuple[Placement, ...] = (
     ("QD3-T", Scope.OWN),
     (OTHER_EVALUATOR, Scope.SUBTREE),
     ("QOFF", Scope.OWN),
+    (MOVED, Scope.OWN),
+    (MERGED, Scope.SUBTREE),
 )
+REVOKED: Placement = ("QD10-S", Scope.SUBTREE)
 
 
 def secret(unit: str) -> str:
@@ -103,12 +114,13 @@ def relatives(unit: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody with exactly one appointment. `code` is a staff number or a client id."""
+    """Somebody with exactly one appointment, perhaps a revoked one. `code` is a staff number or a client id."""
 
     code: str
     role: Role
     unit: str
     scope: Scope
+    revoked: bool = False
 
     @property
     def is_client(self) -> bool:
@@ -116,16 +128,17 @@ class Caller:
         return self.role in MACHINE_ROLES
 
     def __str__(self) -> str:
-        return f"{self.role}@{self.unit}/{self.scope}"
+        return f"{self.role}@{self.unit}/{self.scope}{' revoked' if self.revoked else ''}"
 
 
 def callers(placements: Iterable[Placement]) -> list[Caller]:
-    """Every role at every place."""
+    """Every role at every place, and once more at the place where all appointments are revoked."""
     made = []
-    for place, (unit, scope) in enumerate(placements):
+    places = [(*placement, False) for placement in placements]
+    for place, (unit, scope, revoked) in enumerate([*places, (*REVOKED, True)]):
         for number, role in enumerate(Role):
             kind = "cl" if role in MACHINE_ROLES else "P"
-            made.append(Caller(f"{kind}-{place:02d}-{number:02d}", role, unit, scope))
+            made.append(Caller(f"{kind}-{place:02d}-{number:02d}", role, unit, scope, revoked))
     return made
 
 

@@ -35,7 +35,7 @@ async def record_finding(
     unit_id = await unit_by_code(driver, body.unit, clock.today())
     if unit_id is None:
         raise Malformed(details=[Detail("/unit", "unit_unknown")])
-    await demand(driver, actor, unit_id, clock.today(), read="findings.read", write="findings.record")
+    await demand(driver, actor, unit_id, body.period, clock.today(), read="findings.read", write="findings.record")
     return _answer(response, await use_cases.record_finding(uow, body.model_dump(), unit_id, clock))
 
 
@@ -120,9 +120,9 @@ def _unconfirmed(actor: Actor) -> Reach:
 
 
 async def _demand(request: Request, uow: UnitOfWork, actor: Actor, finding_id: UUID, permission: str) -> None:
-    driver = await uow.driver()
+    driver, today = await uow.driver(), clock_of(request).today()
     finding = await repository.hold(driver, finding_id)
-    await demand(driver, actor, finding.unit_id, clock_of(request).today(), read="findings.read", write=permission)
+    await demand(driver, actor, finding.unit_id, finding.period, today, read="findings.read", write=permission)
 
 
 def _shown(row: asyncpg.Record) -> FindingOut:

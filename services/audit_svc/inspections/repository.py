@@ -8,7 +8,7 @@ import asyncpg
 
 from services.audit_svc.inspections.domain import FindingState
 from services.audit_svc.rows import lock_key, read, save
-from services.audit_svc.views import UNIT, View, with_unit
+from services.audit_svc.views import UNIT, View, held, with_unit
 from shared.errors import NotFound
 
 
@@ -79,7 +79,7 @@ async def recount(driver: asyncpg.Connection, metric_id: UUID, unit_id: UUID, pe
 VIEW = View(
     shown=f"f.*, {UNIT}",
     source=f"findings f {with_unit('f.unit_id')}",
-    unit_id="f.unit_id",
+    within=held("f.unit_id", "f.period"),
     order="f.recorded_on",
     key="f.finding_id",
     filters={"state": "f.state", "unit": "u.code", "period": "f.period", "problem_type": "f.metric_code"},

@@ -186,8 +186,8 @@ async def record_refusal(
 
 async def _demand(request: Request, uow: UnitOfWork, actor: Actor, interview_id: UUID, permission: str) -> None:
     driver, today = await uow.driver(), clock_of(request).today()
-    unit_id, _ = await repository.pair_of(driver, interview_id)
-    await demand(driver, actor, unit_id, today, read="interviews.read", write=permission)
+    unit_id, period = await repository.place_of(driver, interview_id)
+    await demand(driver, actor, unit_id, period, today, read="interviews.read", write=permission)
 
 
 async def _answer(response: Response, uow: UnitOfWork, interview: Interview) -> InterviewStateOut:

@@ -11,7 +11,7 @@ import msgspec
 
 from services.audit_svc.interviews.domain import InterviewState, Side, Standing
 from services.audit_svc.rows import add, read, save
-from services.audit_svc.views import CARD, UNIT, View, with_card, with_unit
+from services.audit_svc.views import CARD, UNIT, View, held, with_card, with_unit
 from shared.errors import NotFound
 
 
@@ -98,6 +98,17 @@ async def pair_of(driver: asyncpg.Connection, interview_id: UUID) -> tuple[UUID,
     if row is None:
         raise NotFound
     return row["unit_id"], row["indicator_id"]
+
+
+async def place_of(driver: asyncpg.Connection, interview_id: UUID) -> tuple[UUID, str]:
+    """The unit of an interview and the period of the problem that called for it. Raises NotFound."""
+    row = await driver.fetchrow(
+        "SELECT i.unit_id, p.period FROM interviews i JOIN problems p USING (problem_id) WHERE interview_id = $1",
+        interview_id,
+    )
+    if row is None:
+        raise NotFound
+    return row["unit_id"], row["period"]
 
 
 async def next_serial(driver: asyncpg.Connection, quarter: str) -> int:
@@ -220,8 +231,9 @@ async def signed_commitments(driver: asyncpg.Connection, problem_id: UUID) -> li
 
 VIEW = View(
     shown=f"i.*, {UNIT}, {CARD}",
-    source=f"interviews i {with_unit('i.unit_id')} {with_card('i.indicator_id')}",
-    unit_id="i.unit_id",
+    # An interview belongs to the period of the problem that called for it.
+    source=(f"interviews i JOIN problems p USING (problem_id) {with_unit('i.unit_id')} {with_card('i.indicator_id')}"),
+    within=held("i.unit_id", "p.period"),
     order="i.opened_on",
     key="i.interview_id",
     filters={"state": "i.state", "unit": "u.code", "case_id": "i.case_id"},

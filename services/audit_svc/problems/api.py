@@ -1,5 +1,6 @@
 """Routes of the problems room: problems, cases, policies, reconciliation."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -91,8 +92,9 @@ async def read_problem(
     uow: Uow,
 ) -> ProblemCardOut:
     """One problem with its versions, case, interview, rectification, verifications and timeline."""
-    driver, today = await uow.driver(), clock_of(request).today()
-    row = await one(driver, reading.PROBLEMS, actor.reach("problems.read"), today, problem_id)
+    driver, reach, today = await uow.driver(), actor.reach("problems.read"), clock_of(request).today()
+    row = await one(driver, reading.PROBLEMS, reach, today, problem_id)
+    within = [each["problem_id"] for each in await reading.problems_of_case(driver, reach, today, row["case_id"])]
     cure = await reading.rectification_of(driver, problem_id)
     etag(response, row["version"])
     return _problem(
@@ -101,10 +103,12 @@ async def read_problem(
         await working_days(driver),
         today,
         versions=[DeductionVersionOut.of(each) for each in await reading.versions_of(driver, problem_id)],
-        interview=await _interview(driver, row["case_id"], problem_id),
+        interview=await _interview(driver, row["case_id"], within, problem_id),
         rectification=None if cure is None else RectificationBriefOut.of(cure),
         verifications=[VerificationOut.of(each) for each in await verifications_of(driver, problem_id)],
-        timeline=[HappenedOut.of(each) for each in await reading.timeline_of(driver, row["case_id"], problem_id)],
+        timeline=[
+            HappenedOut.of(each) for each in await reading.timeline_of(driver, row["case_id"], problem_id, within)
+        ],
     )
 
 
@@ -120,8 +124,8 @@ async def analyse_cause(
 ) -> CauseOut:
     """The unit writes down why it lost the points (原因分析); If-Match names the version it read."""
     driver, clock = await uow.driver(), clock_of(request)
-    unit_id, _ = await repository.pair_of_problem(driver, problem_id)
-    await demand(driver, actor, unit_id, clock.today(), read="problems.read", write="problems.analyse")
+    unit_id, period = await repository.place_of_problem(driver, problem_id)
+    await demand(driver, actor, unit_id, period, clock.today(), read="problems.read", write="problems.analyse")
     causes = [each.model_dump() for each in body.causes]
     problem = await use_cases.analyse_cause(uow, problem_id, causes, body.text, seen, clock)
     etag(response, problem.version)
@@ -158,18 +162,19 @@ async def read_case(
     actor: Annotated[Actor, permits("problems.read")],
     uow: Uow,
 ) -> CaseCardOut:
-    """One case with its problems, its latest interview and everything that happened."""
-    driver, today = await uow.driver(), clock_of(request).today()
-    row = await one(driver, reading.CASES, actor.reach("problems.read"), today, case_id)
+    """One case with its problems within reach, their latest interview and everything that happened to them."""
+    driver, reach, today = await uow.driver(), actor.reach("problems.read"), clock_of(request).today()
+    row = await one(driver, reading.CASES, reach, today, case_id)
     days = await working_days(driver)
-    own = await reading.problems_of_case(driver, today, case_id)
+    own = await reading.problems_of_case(driver, reach, today, case_id)
+    within = [each["problem_id"] for each in own]
     etag(response, row["version"])
     return CaseCardOut.of(
         row,
         interview_required=row["interview"],
         problems=[_problem(ProblemOut, each, days, today) for each in own],
-        interview=await _interview(driver, case_id),
-        timeline=[HappenedOut.of(each) for each in await reading.timeline_of(driver, case_id, None)],
+        interview=await _interview(driver, case_id, within),
+        timeline=[HappenedOut.of(each) for each in await reading.timeline_of(driver, case_id, None, within)],
     )
 
 
@@ -225,9 +230,9 @@ async def read_reconciliation(
 
 
 async def _interview(
-    driver: asyncpg.Connection, case_id: UUID | None, problem_id: UUID | None = None
+    driver: asyncpg.Connection, case_id: UUID | None, within: Sequence[UUID], problem_id: UUID | None = None
 ) -> InterviewBriefOut | None:
-    row = await reading.interview_of(driver, case_id, problem_id)
+    row = await reading.interview_of(driver, case_id, within, problem_id)
     return None if row is None else InterviewBriefOut.of(row)
 
 

@@ -8,7 +8,8 @@ from uuid import UUID
 import asyncpg
 
 from services.audit_svc.problems.reconciliation import Followed, LossyCell
-from services.audit_svc.views import CARD, UNIT, View, with_card, with_unit
+from services.audit_svc.views import CARD, UNIT, View, held, with_card, with_unit
+from shared.auth import Reach
 
 _NAMED = f"p.*, {UNIT}, {CARD}, c.set_code AS set"
 _PLACE = f"{with_unit('p.unit_id')} {with_card('p.indicator_id')}"
@@ -19,7 +20,7 @@ PROBLEMS = View(
         "AS extended_to"
     ),
     source=f"problems p {_PLACE}",
-    unit_id="p.unit_id",
+    within=held("p.unit_id", "p.period"),
     order="p.period",
     key="p.problem_id",
     filters={
@@ -36,19 +37,26 @@ PROBLEMS = View(
 CASES = View(
     shown=_NAMED,
     source=f"cases p {_PLACE}",
-    unit_id="p.unit_id",
+    # A case spans the periods of its problems: whoever may read one of them reads the case, and in it those alone.
+    within=lambda first: (
+        f"EXISTS (SELECT 1 FROM problems q WHERE q.case_id = p.case_id AND {held('q.unit_id', 'q.period')(first)})"
+    ),
     order="p.opened_on",
     key="p.case_id",
     filters={"unit": "u.code", "state": "p.state", "tier": "p.tier", "indicator": "c.code"},
 )
 
 
-async def problems_of_case(driver: asyncpg.Connection, day: date, case_id: UUID) -> list[asyncpg.Record]:
-    """The problems of a case, by period; the caller has checked that the case is within reach."""
+async def problems_of_case(
+    driver: asyncpg.Connection, reach: Reach, day: date, case_id: UUID | None
+) -> list[asyncpg.Record]:
+    """The problems of a case within reach, by period."""
     rows: list[asyncpg.Record] = await driver.fetch(
-        f"SELECT {PROBLEMS.shown} FROM {PROBLEMS.source} WHERE p.case_id = $2 ORDER BY p.period, p.problem_id",
+        f"SELECT {PROBLEMS.shown} FROM {PROBLEMS.source} WHERE p.case_id = $2 AND {PROBLEMS.within(3)} "
+        "ORDER BY p.period, p.problem_id",
         day,
         case_id,
+        *reach.parameters,
     )
     return rows
 
@@ -64,27 +72,37 @@ async def versions_of(driver: asyncpg.Connection, problem_id: UUID) -> list[dict
 
 
 async def timeline_of(
-    driver: asyncpg.Connection, case_id: UUID | None, problem_id: UUID | None
+    driver: asyncpg.Connection, case_id: UUID | None, problem_id: UUID | None, within: Sequence[UUID]
 ) -> list[dict[str, Any]]:
-    """What happened, in order: to one problem and its case as a whole, or to everything of a case."""
+    """What happened, in order: to one problem and its case as a whole, or to everything of a case.
+
+    `within` are the problems of the case within the reader's reach; nothing is told of the others.
+    """
     rows = await driver.fetch(
         "SELECT problem_id, at, what, who, detail FROM timeline WHERE problem_id = $2 "
-        "OR (case_id = $1 AND ($2::uuid IS NULL OR problem_id IS NULL OR what LIKE 'interview%')) ORDER BY id",
+        "OR (case_id = $1 AND (problem_id IS NULL OR (problem_id = ANY($3::uuid[]) "
+        "AND ($2::uuid IS NULL OR what LIKE 'interview%')))) ORDER BY id",
         case_id,
         problem_id,
+        within,
     )
     return [dict(row) for row in rows]
 
 
 async def interview_of(
-    driver: asyncpg.Connection, case_id: UUID | None, problem_id: UUID | None = None
+    driver: asyncpg.Connection, case_id: UUID | None, within: Sequence[UUID], problem_id: UUID | None = None
 ) -> dict[str, Any] | None:
-    """The interview that was about a problem, otherwise the latest of the case, in short."""
+    """The interview that was about a problem, otherwise the latest of the case, in short.
+
+    `within` are the problems of the case within the reader's reach; interviews that others called for are not told of.
+    """
     row = await driver.fetchrow(
         "SELECT interview_id, no, state, number, tier, interviewer_post, record_version, version FROM interviews "
-        "WHERE case_id = $1 ORDER BY coalesce($2::uuid = ANY(covers), false) DESC, no DESC LIMIT 1",
+        "WHERE case_id = $1 AND problem_id = ANY($3::uuid[]) "
+        "ORDER BY coalesce($2::uuid = ANY(covers), false) DESC, no DESC LIMIT 1",
         case_id,
         problem_id,
+        within,
     )
     return None if row is None else dict(row)
 

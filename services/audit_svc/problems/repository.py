@@ -126,6 +126,14 @@ async def pair_of_problem(driver: asyncpg.Connection, problem_id: UUID) -> Pair:
     return row["unit_id"], row["indicator_id"]
 
 
+async def place_of_problem(driver: asyncpg.Connection, problem_id: UUID) -> tuple[UUID, str]:
+    """The unit and period of a problem. Raises NotFound."""
+    row = await driver.fetchrow("SELECT unit_id, period FROM problems WHERE problem_id = $1", problem_id)
+    if row is None:
+        raise NotFound
+    return row["unit_id"], row["period"]
+
+
 async def hold_problem(driver: asyncpg.Connection, problem_id: UUID) -> Problem:
     """The problem, held with its pair until the end of the transaction. Raises NotFound."""
     await lock_pairs(driver, [await pair_of_problem(driver, problem_id)])

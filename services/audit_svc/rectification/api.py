@@ -167,8 +167,8 @@ async def extend(
 async def _problem(request: Request, uow: UnitOfWork, actor: Actor, problem_id: UUID, permission: str) -> Problem:
     """The problem, held, after the caller's reach was checked."""
     driver, today = await uow.driver(), clock_of(request).today()
-    unit_id, _ = await problems.pair_of_problem(driver, problem_id)
-    await demand(driver, actor, unit_id, today, read="rectifications.read", write=permission)
+    unit_id, period = await problems.place_of_problem(driver, problem_id)
+    await demand(driver, actor, unit_id, period, today, read="rectifications.read", write=permission)
     return await problems.hold_problem(driver, problem_id)
 
 

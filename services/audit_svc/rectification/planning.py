@@ -32,6 +32,13 @@ from shared.directory.repository import working_days
 from shared.errors import Detail, Stale, VersionRequired
 
 
+async def cured_by(driver: asyncpg.Connection, problem: Problem, known: Rectification | None) -> date | None:
+    """The deadline of the cure: as extended last, otherwise as the policy's tier says; None where it sets none."""
+    if known is not None and known.extensions:
+        return known.due
+    return deadline(problem.opened_on, problem.rectify_within, await working_days(driver))
+
+
 async def check_promises(
     driver: asyncpg.Connection,
     problem: Problem,
@@ -45,11 +52,7 @@ async def check_promises(
     The unit's people of today count; what was promised before stands.
     Raises DueBeforePlanned, DuePastDeadline, OwnerUnknown, OwnerOutsideUnit.
     """
-    known = await repository.of_problem(driver, problem.problem_id)
-    if known is not None and known.extensions:
-        last: date | None = known.due
-    else:
-        last = deadline(problem.opened_on, problem.rectify_within, await working_days(driver))
+    last = await cured_by(driver, problem, await repository.of_problem(driver, problem.problem_id))
     demand_in_time({f"{place}/due": _day(one["due"]) for place, one in promised.items()}, planned_on, today, last)
     owners = {f"{place}/owner": one["owner"] for place, one in promised.items()}
     belong = await belonging_to(driver, list(owners.values()), problem.responsible_unit_id, today)

@@ -11,7 +11,7 @@ import asyncpg
 from services.audit_svc.problems.objects import Problem
 from services.audit_svc.rectification.domain import Evidence
 from services.audit_svc.rows import add, read, save
-from services.audit_svc.views import CARD, UNIT, View, with_card, with_unit
+from services.audit_svc.views import CARD, UNIT, View, held, with_card, with_unit
 from shared.contracts.periods import parse_period
 from shared.errors import NotFound
 
@@ -76,9 +76,9 @@ async def save_rectification(driver: asyncpg.Connection, rectification: Rectific
 
 
 async def actions_of(driver: asyncpg.Connection, rectification_id: UUID) -> list[Action]:
-    """The actions in their order."""
+    """The actions in their order; who changes them holds the problem."""
     rows = await driver.fetch(
-        "SELECT * FROM rectification_actions WHERE rectification_id = $1 ORDER BY no FOR UPDATE", rectification_id
+        "SELECT * FROM rectification_actions WHERE rectification_id = $1 ORDER BY no", rectification_id
     )
     return [read(Action, row) for row in rows]
 
@@ -156,7 +156,7 @@ VIEW = View(
     source=(
         f"rectifications r JOIN problems p USING (problem_id) {with_unit('r.unit_id')} {with_card('p.indicator_id')}"
     ),
-    unit_id="r.unit_id",
+    within=held("r.unit_id", "p.period"),
     order="r.opened_on",
     key="r.rectification_id",
     filters={"state": _STATE, "unit": "u.code", "problem_id": "r.problem_id"},

@@ -25,6 +25,7 @@ from services.audit_svc.rectification.domain import (
     demand_in_time,
     settle,
 )
+from services.audit_svc.rectification.planning import cured_by
 from services.audit_svc.rectification.repository import Rectification
 from shared.clock import Clock
 from shared.contracts.audit import MakeupVerified
@@ -95,8 +96,10 @@ async def extend(uow: UnitOfWork, problem: Problem, until: date, reason: str, cl
     """More time for the cure, with the reason, counted. Raises ExtensionNotLater, DueBeforePlanned."""
     known = await _known(uow, problem)
     state = advance(problem.state, "extend")
-    if until <= known.due:
-        raise ExtensionNotLater(due=known.due)
+    last = await cured_by(await uow.driver(), problem, known)
+    before = known.due if last is None else max(known.due, last)
+    if until <= before:
+        raise ExtensionNotLater(due=before)
     demand_in_time({"/until": until}, clock.today(), clock.today(), None)
     changed = replace(known, due=until, extensions=known.extensions + 1, reason=reason)
     return await _moved(uow, problem, changed, state, "extended", clock, {"until": until, "reason": reason})

@@ -13,6 +13,8 @@ from services.indicator_svc.organisation.schemas import (
     AppointmentOut,
     AppointmentPage,
     AppointmentPatch,
+    ApprovalIn,
+    ApprovalOut,
     CalendarIn,
     CalendarOut,
     PersonBatch,
@@ -23,7 +25,7 @@ from services.indicator_svc.organisation.schemas import (
     UnitPage,
     UnitPatch,
 )
-from services.indicator_svc.organisation.use_cases import staff, units
+from services.indicator_svc.organisation.use_cases import backdating, staff, units
 from shared.auth import Actor
 from shared.clock import Clock
 from shared.contracts.identity import unit_id
@@ -68,7 +70,7 @@ async def create_units(
 ) -> BatchOut:
     """Create units, all or none."""
     rows = [units.UnitRow(**row.model_dump()) for row in body.units]
-    made = await units.create_units(uow, rows, actor.reach("units.write"), clock_of(request))
+    made = await units.create_units(uow, rows, actor.reach("units.write"), clock_of(request), body.approval)
     return BatchOut.model_validate(made)
 
 
@@ -133,9 +135,9 @@ async def change_unit(
     uow: Uow,
 ) -> UnitOut:
     """Rename, move or regroup a unit from a day on; earlier days stay as they are."""
-    changes = body.model_dump(include=body.model_fields_set - {"effective_from"})
+    changes = body.model_dump(include=body.model_fields_set - {"effective_from", "approval"})
     reach, clock = actor.reach("units.write"), clock_of(request)
-    changed = await units.change_unit(uow, code, version, body.effective_from, changes, reach, clock)
+    changed = await units.change_unit(uow, code, version, body.effective_from, changes, reach, clock, body.approval)
     etag(response, changed.version)
     span = changed.on(body.effective_from)
     if span is None:
@@ -198,7 +200,8 @@ async def appoint(
 ) -> BatchOut:
     """Make appointments, all or none. A unit has exactly one liaison at a time."""
     rows = [staff.AppointmentRow(**row.model_dump()) for row in body.appointments]
-    made = await staff.appoint(uow, rows, actor, actor.reach("appointments.write"), clock_of(request))
+    reach = actor.reach("appointments.write")
+    made = await staff.appoint(uow, rows, actor, reach, clock_of(request), body.approval)
     return BatchOut.model_validate(made)
 
 
@@ -241,9 +244,9 @@ async def move_appointment(
     uow: Uow,
 ) -> AppointmentOut:
     """Give an appointment another unit, scope or last day."""
-    changes = body.model_dump(include=body.model_fields_set)
+    changes = body.model_dump(include=body.model_fields_set - {"approval"})
     reach, clock = actor.reach("appointments.write"), clock_of(request)
-    term = await staff.move_appointment(uow, appointment_id, version, changes, actor, reach, clock)
+    term = await staff.move_appointment(uow, appointment_id, version, changes, actor, reach, clock, body.approval)
     etag(response, term.version)
     return await _appointment(uow, actor, appointment_id, now_of(request))
 
@@ -270,6 +273,17 @@ async def _appointment(uow: Uow, actor: Actor, key: UUID, now: datetime) -> Appo
     if not found:
         raise NotFound
     return AppointmentOut(**found[0])
+
+
+@router.post("/backdating-approvals", status_code=201)
+async def approve_backdating(
+    request: Request, body: ApprovalIn, actor: Annotated[Actor, permits("backdating.approve")], uow: Uow
+) -> ApprovalOut:
+    """Approve, by a document, that somebody else changes units or their appointments back into fenced periods."""
+    made = await backdating.approve_backdating(
+        uow, actor, body.document, body.unit_codes, body.since, body.reason, clock_of(request)
+    )
+    return ApprovalOut.model_validate(made)
 
 
 @router.put("/calendars/{year}")

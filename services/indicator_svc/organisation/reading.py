@@ -8,6 +8,7 @@ import asyncpg
 from services.indicator_svc.organisation.repository import decoded
 from shared.auth import Reach, reach_condition
 from shared.db import rows_as_dicts
+from shared.directory.held import last_place, reading_condition
 
 _NOW_KNOWN = "directory_unit_spans"
 # What was known at a moment: of each unit the last timeline that was recorded by then.
@@ -18,7 +19,9 @@ _KNOWN_AT = (
 )
 _HOLDS = "{0}.effective_from <= {1} AND ({0}.effective_to IS NULL OR {0}.effective_to > {1})"
 
-_PATH_TODAY = "coalesce(u.path, '')"
+# A unit that is gone keeps its code; where it last stood opens nothing.
+_LAST = last_place("u", "$1")
+_PATH_TODAY = "CASE WHEN u.effective_to IS NULL OR u.effective_to > $1 THEN u.path ELSE '' END"
 
 
 async def units_page(
@@ -36,7 +39,8 @@ async def units_page(
 ) -> list[dict[str, Any]]:
     """Units as of a day, as now known or as known at a moment; `under` and `code` are codes of units.
 
-    The reach is judged by today's tree; a unit that does not exist today by where it stood on the day.
+    The reach is judged by today's tree and by that of the day, both as now known; a unit that begins or ended on
+    another day than today by where it stands on the day.
     """
     source = _NOW_KNOWN if known_at is None else _KNOWN_AT
     newest = "" if known_at is None else "AND u.version = u.newest"
@@ -49,7 +53,8 @@ async def units_page(
         f"LEFT JOIN {_NOW_KNOWN} t ON t.unit_id = u.unit_id AND {_HOLDS.format('t', '$1')} "
         f"WHERE {_HOLDS.format('u', '$2')} {newest} AND ($3::text IS NULL OR u.kind = $3) "
         "AND ($4::text IS NULL OR strpos('/' || u.path, '/' || $4 || '/') > 0) "
-        f"AND u.path > $5 AND {reach_condition('u.unit_id', 'coalesce(t.path, u.path)', 6)} "
+        f"AND u.path > $5 AND ({reach_condition('u.unit_id', 'coalesce(t.path, u.path)', 6)} "
+        f"OR {reading_condition('u.unit_id', ('$2', '$2'), 6, '$1')}) "
         f"AND (${at + 1}::text IS NULL OR u.code = ${at + 1}) ORDER BY u.path LIMIT ${at + 2}",
         *parameters,
         code,
@@ -75,11 +80,11 @@ async def people_page(
         "SELECT p.person_id, p.version, p.code, p.name, p.unit_id, u.code AS unit_code, p.post, "
         f"ARRAY(SELECT DISTINCT a.role FROM directory_appointments a WHERE {held} ORDER BY 1) AS roles "
         "FROM directory_people p "
-        f"LEFT JOIN directory_unit_spans u ON u.unit_id = p.unit_id AND {_HOLDS.format('u', '$1')} "
+        f"LEFT JOIN directory_unit_spans u ON u.unit_id = p.unit_id AND {_LAST} "
         "WHERE ($3::text IS NULL OR p.code = $3) AND p.code > $4 "
         "AND ($2::text IS NOT NULL OR $5::text IS NULL OR u.code = $5) "
         "AND ($2::text IS NULL OR EXISTS (SELECT 1 FROM directory_appointments a "
-        f"LEFT JOIN directory_unit_spans o ON o.unit_id = a.unit_id AND {_HOLDS.format('o', '$1')} "
+        f"LEFT JOIN directory_unit_spans o ON o.unit_id = a.unit_id AND {last_place('o', '$1')} "
         f"WHERE {held} AND a.role = $2 AND ($5::text IS NULL OR o.code = $5))) "
         f"AND {reach_condition('p.unit_id', _PATH_TODAY, 7)} ORDER BY p.code LIMIT $6",
         today,
@@ -112,7 +117,7 @@ async def appointments_page(
         "CASE WHEN p.person_id IS NULL THEN a.subject END AS client_id, a.role, a.unit_id, u.code AS unit_code, "
         "a.scope, a.effective_from, a.effective_to, a.recorded_at, a.revoked FROM directory_appointments a "
         "LEFT JOIN directory_people p ON p.person_id::text = a.subject "
-        f"LEFT JOIN directory_unit_spans u ON u.unit_id = a.unit_id AND {_HOLDS.format('u', '$1')} "
+        f"LEFT JOIN directory_unit_spans u ON u.unit_id = a.unit_id AND {_LAST} "
         "WHERE ($2::text IS NULL OR p.code = $2) AND ($3::text IS NULL OR (p.person_id IS NULL AND a.subject = $3)) "
         "AND ($4::text IS NULL OR a.role = $4) AND ($5::text IS NULL OR u.code = $5) "
         "AND ($6::uuid IS NULL OR a.appointment_id = $6::uuid) AND ($7::uuid IS NULL OR a.appointment_id > $7::uuid) "

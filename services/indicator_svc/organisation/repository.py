@@ -12,9 +12,10 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from services.indicator_svc.organisation.domain.backdating import Approval
 from services.indicator_svc.organisation.domain.terms import Term
 from services.indicator_svc.organisation.domain.units import Span, Timeline
-from shared.clock import Clock
+from shared.clock import SHANGHAI, Clock
 from shared.contracts.indicator import (
     AppointmentChanged,
     CalendarDay,
@@ -94,8 +95,8 @@ async def ids_below(driver: asyncpg.Connection, paths: Sequence[str], day: date)
     return {record["unit_id"] for record in records}
 
 
-async def record_units(uow: UnitOfWork, changed: Sequence[Timeline], at: datetime) -> None:
-    """Record whole timelines, keep them as what is known now, and tell everybody."""
+async def record_units(uow: UnitOfWork, changed: Sequence[Timeline], at: datetime, approval: str | None = None) -> None:
+    """Record whole timelines, keep them as what is known now, and tell everybody; `approval` is a document."""
     driver = await uow.driver()
     rows = [
         (
@@ -112,14 +113,15 @@ async def record_units(uow: UnitOfWork, changed: Sequence[Timeline], at: datetim
             span.parent_id,
             span.path,
             msgspec.json.encode(span.groups).decode(),
+            approval,
         )
         for timeline in changed
         for span in timeline.spans
     ]
     await driver.executemany(
         "INSERT INTO unit_recordings (unit_id, version, effective_from, effective_to, recorded_at, span_recorded_at, "
-        "recorded_by, code, name, kind, parent_id, path, groups) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        "recorded_by, code, name, kind, parent_id, path, groups, approval) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         rows,
     )
     for timeline in changed:
@@ -200,13 +202,13 @@ async def terms(
     }
 
 
-async def record_terms(uow: UnitOfWork, changed: Sequence[Term]) -> None:
-    """Record appointments, keep them as what is known now, and tell everybody."""
+async def record_terms(uow: UnitOfWork, changed: Sequence[Term], approval: str | None = None) -> None:
+    """Record appointments, keep them as what is known now, and tell everybody; `approval` is a document."""
     driver = await uow.driver()
     await driver.executemany(
         "INSERT INTO appointment_recordings (appointment_id, version, recorded_at, recorded_by, subject, role, "
-        "unit_id, scope, effective_from, effective_to, revoked_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        "unit_id, scope, effective_from, effective_to, revoked_at, approval) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         [
             (
                 term.appointment_id,
@@ -220,6 +222,7 @@ async def record_terms(uow: UnitOfWork, changed: Sequence[Term]) -> None:
                 term.effective_from,
                 term.effective_to,
                 term.revoked_at,
+                approval,
             )
             for term in changed
         ],
@@ -244,6 +247,31 @@ def appointment_changed(term: Term) -> AppointmentChanged:
         recorded_at=term.recorded_at,
         revoked_at=term.revoked_at,
     )
+
+
+async def add_approval(driver: asyncpg.Connection, approval: Approval) -> bool:
+    """Write an approval of backdated changes; False if its document is taken."""
+    done = await driver.fetchval(
+        "INSERT INTO backdating_approvals (document, unit_ids, since, reason, approved_by, approved_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING 1",
+        approval.document,
+        sorted(approval.unit_ids),
+        approval.since,
+        approval.reason,
+        approval.approved_by,
+        approval.approved_at,
+    )
+    return done is not None
+
+
+async def approval(driver: asyncpg.Connection, document: str) -> Approval | None:
+    """The approval that bears a document's number, with its moment in local time."""
+    record = await driver.fetchrow("SELECT * FROM backdating_approvals WHERE document = $1", document)
+    if record is None:
+        return None
+    row = dict(record)
+    units, at = frozenset(row["unit_ids"]), row["approved_at"].astimezone(SHANGHAI)
+    return Approval(**{**row, "unit_ids": units, "approved_at": at})
 
 
 async def calendar(driver: asyncpg.Connection | asyncpg.Pool, year: int) -> CalendarPublished | None:

@@ -11,6 +11,9 @@ from shared.contracts.indicator import UnitKind
 from shared.contracts.roles import Role, Scope
 
 _MOST_ROWS = 30_000
+Document = Annotated[
+    Line | None, Field(description="Number of the document that approves a change reaching back into a fenced period")
+]
 
 
 class UnitIn(Body):
@@ -52,6 +55,7 @@ class UnitBatch(Body):
         }
     )
     units: Annotated[list[UnitIn], Field(min_length=1, max_length=_MOST_ROWS)]
+    approval: Document = None
 
 
 class UnitPatch(Body):
@@ -64,10 +68,11 @@ class UnitPatch(Body):
     name: Line | None = None
     parent_code: Code | None = None
     groups: dict[Word, Line] | None = None
+    approval: Document = None
 
     @model_validator(mode="after")
     def _says_something(self) -> "UnitPatch":
-        given = self.model_fields_set - {"effective_from"}
+        given = self.model_fields_set - {"effective_from", "approval"}
         if not given or any(getattr(self, name) is None for name in given):
             raise ValueError("give at least one of name, parent_code, groups, and none of them as null")
         return self
@@ -176,6 +181,7 @@ class AppointmentBatch(Body):
         }
     )
     appointments: Annotated[list[AppointmentIn], Field(min_length=1, max_length=_MOST_ROWS)]
+    approval: Document = None
 
 
 class AppointmentPatch(Body):
@@ -185,12 +191,14 @@ class AppointmentPatch(Body):
     unit_code: Code | None = None
     scope: Scope | None = None
     effective_to: Day | None = None
+    approval: Document = None
 
     @model_validator(mode="after")
     def _says_something(self) -> "AppointmentPatch":
-        if not self.model_fields_set:
+        given = self.model_fields_set - {"approval"}
+        if not given:
             raise ValueError("give at least one of unit_code, scope, effective_to")
-        if any(getattr(self, name) is None for name in self.model_fields_set - {"effective_to"}):
+        if any(getattr(self, name) is None for name in given - {"effective_to"}):
             raise ValueError("unit_code and scope cannot be null")
         return self
 
@@ -224,6 +232,38 @@ class AppointmentPage(Answer):
 
     items: list[AppointmentOut]
     next: str | None
+
+
+class ApprovalIn(Body):
+    """That changes of these units may reach back to `since`, into periods that are fenced; for 31 days from now."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "document": "武地税发〔2015〕12号",
+                    "unit_codes": ["420102"],
+                    "since": "2015-01-01",
+                    "reason": "机构改革方案补录",
+                }
+            ]
+        }
+    )
+    document: Line
+    unit_codes: Annotated[list[Code], Field(min_length=1, max_length=_MOST_ROWS)]
+    since: Day
+    reason: Line
+
+
+class ApprovalOut(Answer):
+    """An approval of backdated changes; `until` is the last day on which it may be used."""
+
+    document: str
+    since: date
+    until: date
+    reason: str
+    approved_by: str
+    approved_at: datetime
 
 
 class CalendarDayIn(Body):

@@ -4,7 +4,7 @@ The directory's tables (shared.directory) hold the newest version of every objec
 moment of its recording, which is the second of the two times.
 """
 
-from sqlalchemy import Column, Date, DateTime, Index, Integer, MetaData, Table, Text, Uuid
+from sqlalchemy import ARRAY, Column, Date, DateTime, Index, Integer, MetaData, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 _APPEND_ONLY = {"grants": "SELECT, INSERT"}
@@ -29,6 +29,8 @@ def define(metadata: MetaData) -> None:
         Column("parent_id", Uuid),
         Column("path", Text, nullable=False),
         Column("groups", JSONB, nullable=False),
+        # The document that approved a change reaching back into a fenced period.
+        Column("approval", Text),
         Index("ix_unit_recordings_recorded_at", "recorded_at"),
         info=_APPEND_ONLY,
     )
@@ -59,6 +61,7 @@ def define(metadata: MetaData) -> None:
         Column("effective_from", Date, nullable=False),
         Column("effective_to", Date),
         Column("revoked_at", DateTime(timezone=True)),
+        Column("approval", Text),
         info=_APPEND_ONLY,
     )
     Table(
@@ -69,5 +72,16 @@ def define(metadata: MetaData) -> None:
         Column("recorded_at", DateTime(timezone=True), nullable=False),
         Column("recorded_by", Text, nullable=False),
         Column("days", JSONB, nullable=False),
+        info=_APPEND_ONLY,
+    )
+    Table(
+        "backdating_approvals",
+        metadata,
+        Column("document", Text, primary_key=True),
+        Column("unit_ids", ARRAY(Uuid), nullable=False),
+        Column("since", Date, nullable=False),
+        Column("reason", Text, nullable=False),
+        Column("approved_by", Text, nullable=False),
+        Column("approved_at", DateTime(timezone=True), nullable=False),
         info=_APPEND_ONLY,
     )

@@ -1,7 +1,12 @@
 """Keeps the read copies of results: each row by its version, in any order and any number of times."""
 
+from datetime import date
+
+import asyncpg
 import msgspec
 
+from services.indicator_svc.organisation.domain.backdating import SettledPeriod
+from shared.contracts.periods import parse_period
 from shared.contracts.scoring import PeriodEvent, RankingPublished, ScoresConfirmed
 from shared.contracts.submission import BurdenReported
 from shared.db import UnitOfWork
@@ -33,8 +38,18 @@ async def keep_scores(uow: UnitOfWork, event: ScoresConfirmed) -> None:
     )
 
 
+async def settled_periods(driver: asyncpg.Connection, since: date) -> list[SettledPeriod]:
+    """The periods that are fenced, confirmed or closed and end on a day or later, of all sets."""
+    rows = await driver.fetch(
+        "SELECT coalesce(s.code, p.set_id::text) AS code, p.period FROM period_states p "
+        "LEFT JOIN indicator_sets s USING (set_id)"
+    )
+    found = [(row["code"], parse_period(row["period"])) for row in rows]
+    return [SettledPeriod(f"{code} {one.key}", one.first, one.last) for code, one in found if one.last >= since]
+
+
 async def keep_period(uow: UnitOfWork, event: PeriodEvent, state: str) -> None:
-    """Keep the state of a period, confirmed or closed, as of the highest version seen."""
+    """Keep the state of a period (fenced, confirmed or closed) as of the highest version seen."""
     driver = await uow.driver()
     await driver.execute(
         'INSERT INTO period_states AS known (set_id, period, version, state, "at") VALUES ($1, $2, $3, $4, $5) '

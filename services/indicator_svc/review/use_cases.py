@@ -1,7 +1,7 @@
 """The verbs of the review room, so far only what pre-heat (望) needs to hear: results of earlier periods."""
 
 from services.indicator_svc.review import repository
-from shared.contracts.scoring import PeriodClosed, PeriodConfirmed, RankingPublished, ScoresConfirmed
+from shared.contracts.scoring import PeriodClosed, PeriodConfirmed, PeriodFenced, RankingPublished, ScoresConfirmed
 from shared.contracts.submission import BurdenReported
 from shared.db import UnitOfWork
 
@@ -11,9 +11,12 @@ async def remember_scores(uow: UnitOfWork, event: ScoresConfirmed) -> None:
     await repository.keep_scores(uow, event)
 
 
-async def remember_period(uow: UnitOfWork, event: PeriodConfirmed | PeriodClosed) -> None:
-    """Remember that a period of a set is confirmed or closed."""
-    await repository.keep_period(uow, event, "confirmed" if isinstance(event, PeriodConfirmed) else "closed")
+_STATES = {PeriodFenced: "fenced", PeriodConfirmed: "confirmed", PeriodClosed: "closed"}
+
+
+async def remember_period(uow: UnitOfWork, event: PeriodFenced | PeriodConfirmed | PeriodClosed) -> None:
+    """Remember that a period of a set is fenced, confirmed or closed; backdated changes are judged by it."""
+    await repository.keep_period(uow, event, _STATES[type(event)])
 
 
 async def remember_ranking(uow: UnitOfWork, event: RankingPublished) -> None:

@@ -1,4 +1,4 @@
-"""Routes of the rule language: checks as at publication, the published schema, sentences. They change nothing."""
+"""Routes of the rule language: checks as at publication, schema, method catalogue, sentences. They change nothing."""
 
 import asyncio
 from pathlib import Path
@@ -16,13 +16,17 @@ from services.scoring_svc.engine.domain import (
     sentence,
 )
 from services.scoring_svc.engine.numbers import shortest
+from services.scoring_svc.engine.presets import Preset, presets
 from services.scoring_svc.engine.schemas import (
     AttainableOut,
     FindingOut,
+    PresetExampleOut,
     RuleCheckOut,
     RuleChecksIn,
     RuleChecksOut,
     RuleIn,
+    RulePresetOut,
+    RulePresetsOut,
     RuleSentenceOut,
     RuleSentencesIn,
     RuleSentencesOut,
@@ -51,6 +55,12 @@ async def read_rule_schema(_: Annotated[Actor, permits("rules.check")]) -> Respo
     return Response(_SCHEMA.read_bytes(), media_type="application/schema+json")
 
 
+@router.get("/rule-presets")
+async def read_rule_presets(_: Annotated[Actor, permits("rules.check")]) -> RulePresetsOut:
+    """The methods of assessment that an editor offers, each as a rule that may be published."""
+    return RulePresetsOut(presets=[_preset(one) for one in presets()])
+
+
 @router.post("/rule-sentences")
 @takes_up_to(_RULES_BODY)
 @computes
@@ -71,6 +81,18 @@ def _check(item: RuleIn) -> RuleCheckOut:
                 lowest=None if low is None else shortest(low), highest=None if high is None else shortest(high)
             )
     return RuleCheckOut(id=item.id, ok=ok, findings=[_finding(finding) for finding in findings], attainable=reach)
+
+
+def _preset(found: Preset) -> RulePresetOut:
+    return RulePresetOut(
+        method=found.method,
+        zh=found.zh,
+        en=found.en,
+        sentence_zh=sentence(found.rule, "zh"),
+        sentence_en=sentence(found.rule, "en"),
+        rule=dict(found.document),
+        example=PresetExampleOut(**found.example),
+    )
 
 
 def _sentence(item: RuleIn) -> RuleSentenceOut:

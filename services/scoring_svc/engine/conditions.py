@@ -6,9 +6,13 @@ Does not belong here: whether a case can ever hold; that is judged in `reachable
 
 import operator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, ClassVar
 
 from services.scoring_svc.engine.cell import Cell
+from services.scoring_svc.engine.columns.algebra import Test, compared, constant, several
+from services.scoring_svc.engine.columns.batch import STATES as STATE_NUMBERS
+from services.scoring_svc.engine.columns.planning import Planner
 from services.scoring_svc.engine.language import Input
 from services.scoring_svc.engine.measure import Scope
 from services.scoring_svc.engine.nodes import CONDITION, VALUE, Condition, Value, condition
@@ -52,6 +56,10 @@ class Compare(Condition):
         held = bool(HOLDS[self.is_](left.value, right.value))
         return held, {"kind": self.kind, "at": self.at, "value": held, "of": [left.proof, right.proof]}
 
+    def column(self, planner: Planner) -> Test:
+        """Both numerators over one denominator, compared."""
+        return compared(planner.value(self.left), self.is_, planner.value(self.right))
+
     def words(self, speech: Speech) -> str:
         """`漏管率不低于5%` / `rate is at least 5%`."""
         left, right = speech.measure(self.left), speech.measure(self.right)
@@ -83,6 +91,10 @@ class In(Condition):
         held = known.value in self.any_of
         return held, {"kind": self.kind, "at": self.at, "value": held, "of": [known.proof]}
 
+    def column(self, planner: Planner) -> Test:
+        """The category's number among those listed."""
+        return planner.one_of(self.of, self.any_of)
+
     def words(self, speech: Speech) -> str:
         """`类别为城区或郊区` / `class is urban or rural`."""
         chosen = [speech.category(self.of, choice) for choice in self.any_of]
@@ -113,6 +125,11 @@ class State(Condition):
         found, leaf = cell.state(self.of)
         held = found == self.is_
         return held, {"kind": self.kind, "at": self.at, "value": held, "of": [leaf]}
+
+    def column(self, planner: Planner) -> Test:
+        """The column of states, compared."""
+        wanted = constant(Fraction(STATE_NUMBERS.index(self.is_)))
+        return compared(planner.state(self.of), "equal", wanted)
 
     def words(self, speech: Speech) -> str:
         """`调整任务已有` / `adjusted task is present`."""
@@ -148,6 +165,10 @@ class _Several(Condition):
             if held is self.decides:
                 break
         return held, {"kind": self.kind, "at": self.at, "value": held, "of": proofs}
+
+    def column(self, planner: Planner) -> Test:
+        """Each part decides the rows that no earlier one has decided."""
+        return several([planner.test(part) for part in self.of], decides=self.decides)
 
     def words(self, speech: Speech) -> str:
         """Joined by 且 / and, or by 或 / or; an inner mixture stands in brackets."""

@@ -8,6 +8,8 @@ from fractions import Fraction
 from typing import Any
 
 from services.scoring_svc.engine import reach
+from services.scoring_svc.engine.columns.outcomes import ColumnOutcomes, RowOutcome
+from services.scoring_svc.engine.columns.plan import ByReference, ColumnPlan, columns_of
 from services.scoring_svc.engine.evaluation import FactsJson, Outcome, evaluate, evaluate_group
 from services.scoring_svc.engine.findings import CODES, Finding, RuleRefused
 from services.scoring_svc.engine.results.base import Entry
@@ -18,17 +20,22 @@ from services.scoring_svc.engine.workdays import CalendarUnknown, WorkingCalenda
 __all__ = [
     "CODES",
     "LANGUAGE",
+    "ByReference",
     "CalendarUnknown",
+    "ColumnOutcomes",
+    "ColumnPlan",
     "Entry",
     "FactsJson",
     "Finding",
     "Outcome",
+    "RowOutcome",
     "Rule",
     "RuleRefused",
     "WorkingCalendar",
     "attainable",
     "canonical",
     "check_rule",
+    "columns_of",
     "depends_on_peers",
     "evaluate",
     "evaluate_group",

@@ -12,6 +12,8 @@ from typing import Any, ClassVar, TypeVar
 
 from services.scoring_svc.engine import reach
 from services.scoring_svc.engine.cell import Cell, Known
+from services.scoring_svc.engine.columns.algebra import NO_FORM, Column, NoColumn, Test, constant
+from services.scoring_svc.engine.columns.planning import Planner
 from services.scoring_svc.engine.language import LABEL, Input, Label
 from services.scoring_svc.engine.measure import LITERAL, PLACE, UNKNOWN, Measure, Scope, declared
 from services.scoring_svc.engine.numbers import is_decimal, is_name, rational
@@ -45,6 +47,10 @@ class Value(ABC):
     @abstractmethod
     def words(self, speech: Speech, unit: Measure) -> str:
         """The node as people read it; `unit` is what a literal counts in at this place."""
+
+    def column(self, planner: Planner) -> Column:  # noqa: ARG002 - the nodes' common signature
+        """The column form: the same value for all rows at once. Raises NoColumn; then the reference evaluates."""
+        raise NoColumn(NO_FORM, self.at)
 
     def measure(self, scope: Scope) -> Measure:
         """The node's measure, noted under its pointer for evaluation and sentences."""
@@ -84,6 +90,10 @@ class Condition(ABC):
     def words(self, speech: Speech) -> str:
         """The condition as people read it."""
 
+    def column(self, planner: Planner) -> Test:  # noqa: ARG002 - the nodes' common signature
+        """The column form: whether it holds in every row. Raises NoColumn; then the reference evaluates."""
+        raise NoColumn(NO_FORM, self.at)
+
 
 @dataclass(frozen=True)
 class Constant(Value):
@@ -108,6 +118,10 @@ class Constant(Value):
     def evaluate(self, cell: Cell) -> Known:  # noqa: ARG002 - the nodes' common signature
         """Itself."""
         return Known(self.number, {"kind": "constant", "at": self.at, "value": self.text})
+
+    def column(self, planner: Planner) -> Column:  # noqa: ARG002 - the nodes' common signature
+        """Itself in every row."""
+        return constant(self.number)
 
     def words(self, speech: Speech, unit: Measure) -> str:
         """The number with its unit."""
@@ -142,6 +156,10 @@ class Name(Value):
     def evaluate(self, cell: Cell) -> Known:
         """What is known of the fact. Raises Stop where its state or policy says so."""
         return cell.read(self.name)
+
+    def column(self, planner: Planner) -> Column:
+        """What the name means at this place of the rule."""
+        return planner.name(self.name)
 
     def words(self, speech: Speech, unit: Measure) -> str:  # noqa: ARG002 - the nodes' common signature
         """The label."""

@@ -90,6 +90,32 @@ class RuleChecksOut(BaseModel):
     results: list[RuleCheckOut]
 
 
+class PresetExampleOut(BaseModel):
+    """Facts of a unit (and of other units, where the rule reads them) and what the rule gives."""
+
+    facts: dict[str, Any]
+    peers: dict[str, dict[str, Any]] = {}
+    result: str
+
+
+class RulePresetOut(BaseModel):
+    """A method of assessment: its names, a rule to start from, the rule in words, an example."""
+
+    method: str
+    zh: str
+    en: str
+    sentence_zh: str
+    sentence_en: str
+    rule: dict[str, Any]
+    example: PresetExampleOut
+
+
+class RulePresetsOut(BaseModel):
+    """The method catalogue, in the order in which an editor offers it."""
+
+    presets: list[RulePresetOut]
+
+
 class RuleSentencesIn(BaseModel):
     """Rules to be put into words."""
 

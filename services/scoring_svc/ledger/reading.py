@@ -1,6 +1,7 @@
 """Statements that answer readers: scores, entries, deductions, points lost and won back; the reader's scope in each.
 
-A reader sees the cells of units within reach, and an evaluating department those of its own indicators.
+A reader sees the cells of units within reach today or in the cell's period, and an evaluating department those of its
+own indicators.
 """
 
 from collections.abc import Sequence
@@ -11,26 +12,22 @@ from uuid import UUID
 
 import asyncpg
 
-from shared.auth import Reach, reach_condition
+from shared.auth import Reach
+from shared.directory.held import days_of, last_place, reading_condition
 
 Connection: TypeAlias = asyncpg.Connection | asyncpg.Pool
 
 
 @dataclass(frozen=True)
 class Reader:
-    """How far a reader sees, in the tree of a business date."""
+    """How far a reader sees, on a business date."""
 
     reach: Reach
     today: date
 
 
 # Every statement below begins its parameters with the reader's four; filters that are None do not apply.
-_REACH = f"({reach_condition('c.unit_id', 'u.path', 1)} OR {reach_condition('k.evaluating_unit_id', 'e.path', 1)})"
-_ON = "{0}.effective_from <= $4 AND ({0}.effective_to IS NULL OR {0}.effective_to > $4)"
-_PLACES = (
-    f"LEFT JOIN directory_unit_spans u ON u.unit_id = c.unit_id AND {_ON.format('u')} "
-    f"LEFT JOIN directory_unit_spans e ON e.unit_id = k.evaluating_unit_id AND {_ON.format('e')} "
-)
+_PLACES = f"LEFT JOIN directory_unit_spans u ON u.unit_id = c.unit_id AND {last_place('u', '$4')} "
 _CELLS = (
     "SELECT c.period, c.indicator_id, c.unit_id, c.set_id, c.standing, c.version, c.entered_version, c.state, c.code, "
     "c.note, c.full_marks, c.score, c.loss, c.entries, c.inputs, c.indicator_version, c.rule_hash, c.at, "
@@ -38,6 +35,15 @@ _CELLS = (
     "FROM cells c JOIN card_versions k ON k.indicator_id = c.indicator_id AND k.version = c.indicator_version "
     f"{_PLACES}"
 )
+
+
+def _within(period: str, *, once: bool = False) -> str:
+    """What the reader may see; `once` for a list of one period, which is then a parameter."""
+    days = days_of(period)
+    return (
+        f"({reading_condition('c.unit_id', days, 1, '$4', once=once)} "
+        f"OR {reading_condition('k.evaluating_unit_id', days, 1, '$4', once=once)})"
+    )
 
 
 def _reader(reader: Reader) -> tuple[Any, ...]:
@@ -59,9 +65,9 @@ async def scores(
     key = after or (None, None)
     return list(
         await connection.fetch(
-            f"{_CELLS} WHERE c.set_id = $5 AND c.period = $6 AND {_REACH} AND ($7::text IS NULL OR u.code = $7) "
-            "AND ($8::text IS NULL OR k.code = $8) AND ($9::text IS NULL OR (k.code, c.unit_id) > ($9, $10::uuid)) "
-            "ORDER BY k.code, c.unit_id LIMIT $11",
+            f"{_CELLS} WHERE c.set_id = $5 AND c.period = $6 AND {_within('$6', once=True)} "
+            "AND ($7::text IS NULL OR u.code = $7) AND ($8::text IS NULL OR k.code = $8) "
+            "AND ($9::text IS NULL OR (k.code, c.unit_id) > ($9, $10::uuid)) ORDER BY k.code, c.unit_id LIMIT $11",
             *_reader(reader),
             set_id,
             period,
@@ -79,7 +85,7 @@ async def one_score(
 ) -> asyncpg.Record | None:
     """One cell, or None if there is none within reach."""
     return await connection.fetchrow(
-        f"{_CELLS} WHERE c.period = $5 AND c.indicator_id = $6 AND c.unit_id = $7 AND {_REACH}",
+        f"{_CELLS} WHERE c.period = $5 AND c.indicator_id = $6 AND c.unit_id = $7 AND {_within('$5')}",
         *_reader(reader),
         period,
         indicator_id,
@@ -134,8 +140,9 @@ async def deductions(
             "u.code AS unit_code, "
             "u.name AS unit_name FROM deductions c JOIN cells s USING (period, indicator_id, unit_id) "
             "JOIN card_versions k ON k.indicator_id = c.indicator_id AND k.version = s.indicator_version "
-            f"{_PLACES} WHERE c.set_id = $5 AND c.period = $6 AND {_REACH} AND ($7::text IS NULL OR u.code = $7) "
-            "AND ($8::uuid IS NULL OR c.deduction_id > $8) ORDER BY c.deduction_id LIMIT $9",
+            f"{_PLACES} WHERE c.set_id = $5 AND c.period = $6 AND {_within('$6', once=True)} "
+            "AND ($7::text IS NULL OR u.code = $7) AND ($8::uuid IS NULL OR c.deduction_id > $8) "
+            "ORDER BY c.deduction_id LIMIT $9",
             *_reader(reader),
             set_id,
             period,
@@ -159,8 +166,8 @@ async def balance(connection: Connection, reader: Reader, set_id: UUID, periods:
             "FROM deductions c JOIN cells s USING (period, indicator_id, unit_id) "
             "JOIN card_versions k ON k.indicator_id = c.indicator_id AND k.version = s.indicator_version "
             "LEFT JOIN (SELECT deduction_id, sum(points) AS points FROM bonus_entries GROUP BY deduction_id) b "
-            f"USING (deduction_id) {_PLACES} WHERE c.set_id = $5 AND c.period = ANY($6::text[]) AND {_REACH} "
-            "GROUP BY c.unit_id, u.code, u.name ORDER BY u.code",
+            f"USING (deduction_id) {_PLACES} WHERE c.set_id = $5 AND c.period = ANY($6::text[]) "
+            f"AND {_within('c.period')} GROUP BY c.unit_id, u.code, u.name ORDER BY u.code",
             *_reader(reader),
             set_id,
             list(periods),

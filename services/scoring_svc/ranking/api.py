@@ -15,7 +15,7 @@ from services.scoring_svc.ranking.schemas import PolicyIn, PolicyOut, RankingHea
 from services.scoring_svc.ranking.use_cases import make_policy, provisional_ranking, publish_ranking, read_policy
 from shared.auth import Actor
 from shared.db import UnitOfWork
-from shared.directory.repository import units_on
+from shared.directory.held import readable
 from shared.errors import Detail, Malformed, NotFound
 from shared.http import Cursor, Limit, TransactionalRoute, Uow, decode_cursor, encode_cursor, etag, permits
 
@@ -80,12 +80,11 @@ async def read_provisional_ranking(
 ) -> RankingOut:
     """The ranking as it stands now; places are among all units of the group, shown are the units within reach."""
     found = await set_named(uow, code)
-    today = clock_of(request).today()
-    ranking = await provisional_ranking(uow, found, span_named(period), board, group, today)
-    reach = actor.reach("rankings.read")
-    if not reach.everything:
-        paths = {unit.unit_id: unit.path for unit in await units_on(await uow.driver(), today)}
-        ranking.units = [unit for unit in ranking.units if reach.covers(unit.unit_id, paths.get(unit.unit_id, ""))]
+    today, span = clock_of(request).today(), span_named(period)
+    ranking = await provisional_ranking(uow, found, span, board, group, today)
+    shown = [unit.unit_id for unit in ranking.units]
+    within = await readable(await uow.driver(), actor.reach("rankings.read"), span.days, today, shown)
+    ranking.units = [unit for unit in ranking.units if unit.unit_id in within]
     return ranking
 
 
@@ -124,11 +123,14 @@ async def list_rankings(
     key = decode_cursor(cursor, 2)
     if key is not None and not (key[1].isdecimal() and int(key[1]) <= MOST_VERSIONS):
         raise Malformed(details=[Detail("?cursor", "malformed")])
-    reach = actor.reach("rankings.read")
-    if not (reach.everything or (await look_up_party(uow, found.set_id, request)).includes(actor, reach)):
-        return RankingsOut(items=[], next=None)
+    driver, reach = await uow.driver(), actor.reach("rankings.read")
+    seen = [
+        span
+        for span in await repository.periods_ranked(driver, found.set_id, period)
+        if reach.everything or (await look_up_party(uow, found.set_id, span, request)).includes(actor, reach)
+    ]
     after = (key[0], int(key[1])) if key else None
-    rows = await repository.rankings_of(await uow.driver(), found.set_id, period, after, limit + 1)
+    rows = await repository.rankings_of(driver, found.set_id, seen, after, limit + 1)
     last = rows[limit - 1] if len(rows) > limit else None
     onward = encode_cursor(last["period"], last["version"]) if last else None
     return RankingsOut(items=[RankingHead(**row) for row in rows[:limit]], next=onward)
@@ -141,9 +143,8 @@ async def read_ranking(
     """A published ranking: it never changes, so a reader may keep it."""
     page, party = await page_for(uow, ranking_id, actor, request)
     reach = actor.reach("rankings.read")
-    body = page.whole
-    if page.shows == "own_rows" and not reach.everything:
-        body = page.some(party.covered(reach))
+    own = party.within(reach) if page.shows == "own_rows" else None
+    body = page.whole if own is None else page.some(own)
     return Response(body, headers=page.headers, media_type="application/json")
 
 
@@ -162,16 +163,17 @@ async def page_for(uow: UnitOfWork, ranking_id: UUID, actor: Actor, request: Req
         pages.keep(page)
     party = pages.party(ranking_id)
     if party is None:
-        party = await look_up_party(uow, page.set_id, request)
+        party = await look_up_party(uow, page.set_id, page.span, request)
         pages.remember(ranking_id, party)
     if not party.includes(actor, actor.reach("rankings.read")):
         raise NotFound
     return page, party
 
 
-async def look_up_party(uow: UnitOfWork, set_id: UUID, request: Request) -> Party:
-    """Where the evaluated and evaluating units of a set stand today: published rankings are for them."""
+async def look_up_party(uow: UnitOfWork, set_id: UUID, span: str, request: Request) -> Party:
+    """Where the evaluated and evaluating units of a set stand and stood: published rankings are for them."""
     driver = await uow.driver()
     cards = await copies.cards_within(driver, set_id)
     units = {unit for card in cards for unit in (*card.evaluated_unit_ids, card.evaluating_unit_id)}
-    return party_of(await repository.places_today(driver, sorted(units), clock_of(request).today()))
+    today = clock_of(request).today()
+    return party_of(await repository.stood(driver, sorted(units), span_named(span).days, today))

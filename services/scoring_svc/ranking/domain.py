@@ -89,6 +89,11 @@ class Span:
         """Whether it begins with the year."""
         return self.key.endswith(_TO_DATE)
 
+    @property
+    def days(self) -> Period:
+        """Its first and last day, as one who asks what was held on them wants them."""
+        return Period(self.first, self.last, self.key)
+
     def contains(self, period: Period) -> bool:
         """Whether a period lies wholly inside."""
         return self.first <= period.first and period.last <= self.last

@@ -1,8 +1,8 @@
 """Published rankings kept in memory as bytes, under an id that never means other bytes; who may see them is asked anew.
 
 A published version never changes, so its bytes are read once. What may change is the reader: token, permission and
-grants are checked by the route at every request; where the units of the party stand is remembered for a second, as
-grants are.
+grants are checked by the route at every request; where the units of the party stand and stood is remembered for a
+second, as grants are.
 """
 
 import time
@@ -18,7 +18,6 @@ from shared.auth import Actor, Reach
 
 _MOST_BYTES = 64_000_000
 _REMEMBER_SECONDS = 1.0
-EVERYTHING = Reach(everything=True, units=(), subtrees=())
 
 
 class _Row(msgspec.Struct):
@@ -31,16 +30,16 @@ class Page:
 
     ranking_id: UUID
     set_id: UUID
-    version: int
+    span: str
     shows: str
     whole: bytes
     head: Mapping[str, msgspec.Raw]
     rows: Sequence[tuple[UUID, msgspec.Raw]]
     headers: Mapping[str, str]
 
-    def some(self, keep: Callable[[UUID], bool]) -> bytes:
+    def some(self, units: frozenset[UUID]) -> bytes:
         """The page with only those units' rows."""
-        rows = [row for unit, row in self.rows if keep(unit)]
+        rows = [row for unit, row in self.rows if unit in units]
         return msgspec.json.encode({**self.head, "units": rows})
 
 
@@ -51,33 +50,54 @@ def page_of(row: Mapping[str, Any]) -> Page:
     raw = msgspec.json.decode(head["units"], type=list[msgspec.Raw])
     rows = [(msgspec.json.decode(one, type=_Row).unit_id, one) for one in raw]
     headers = {"etag": f'"{row["version"]}"', "cache-control": "private, max-age=31536000, immutable"}
-    return Page(row["ranking_id"], row["set_id"], row["version"], row["shows"], whole, head, rows, headers)
+    return Page(row["ranking_id"], row["set_id"], row["period"], row["shows"], whole, head, rows, headers)
 
 
 @dataclass(frozen=True)
 class Party:
-    """Where the evaluated and evaluating units of a set stand today: whom its published rankings are for."""
+    """The evaluated and evaluating units of a set: whom its published rankings are for.
 
-    places: Mapping[UUID, str]
+    `roots`: their places in today's tree. `stood`: the codes of each unit and of all above it, wherever it stood today
+    or in the span; the reading rule of `shared.directory.held`, for a reader who is told by grants alone.
+    """
+
     roots: frozenset[str]
-    above: frozenset[str]
+    stood: Mapping[UUID, frozenset[str]]
+    codes: frozenset[str]
 
     def includes(self, actor: Actor, reach: Reach) -> bool:
-        """Whether the actor reads all, reaches a unit of the party, or serves in one or below one."""
+        """Whether the actor reads all or a unit of the party, or serves in one or below one today."""
         return (
             reach.everything
-            or any(root in self.above for root in reach.subtrees)
+            or any(unit in self.stood for unit in reach.units)
+            or any(_last(root) in self.codes for root in reach.subtrees)
             or any(not self.roots.isdisjoint(_upwards(grant.path)) for grant in actor.grants)
         )
 
-    def covered(self, reach: Reach) -> Callable[[UUID], bool]:
-        """Whether a unit lies within reach."""
-        return lambda unit: reach.covers(unit, self.places.get(unit, ""))
+    def within(self, reach: Reach) -> frozenset[UUID] | None:
+        """The units of the party whose rows the reader sees as their own: held today or in the span; None: all."""
+        if reach.everything:
+            return None
+        roots = {_last(root) for root in reach.subtrees}
+        return frozenset(
+            unit for unit, codes in self.stood.items() if unit in reach.units or not roots.isdisjoint(codes)
+        )
 
 
-def party_of(places: Mapping[UUID, str]) -> Party:
-    """The party of these units, by their places in the tree."""
-    return Party(places, frozenset(places.values()), frozenset(up for path in places.values() for up in _upwards(path)))
+def party_of(stood: Iterable[tuple[UUID, str, bool]]) -> Party:
+    """The party of units, by where they stood: unit, path, whether that is today's."""
+    codes: dict[UUID, frozenset[str]] = {}
+    roots = set()
+    for unit, path, today in stood:
+        codes[unit] = codes.get(unit, frozenset()) | frozenset(path.rstrip("/").split("/"))
+        if today:
+            roots.add(path)
+    return Party(frozenset(roots), codes, frozenset().union(*codes.values()))
+
+
+def _last(root: str) -> str:
+    """The code of the unit that a path leads to."""
+    return root.rstrip("/").rpartition("/")[2]
 
 
 def _upwards(path: str) -> Iterable[str]:

@@ -1,6 +1,6 @@
 """Statements that answer questions about published rankings: what changed and why, what cost most, who stays last."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -8,18 +8,23 @@ from uuid import UUID
 import asyncpg
 
 from services.scoring_svc.ranking.repository import Connection
-from shared.auth import Reach, reach_condition
+from shared.directory.held import last_place
 
-_ON = (
-    "LEFT JOIN directory_unit_spans {0} ON {0}.unit_id = {1} AND {0}.effective_from <= {2} "
-    "AND ({0}.effective_to IS NULL OR {0}.effective_to > {2})"
-)
+Units = Collection[UUID] | None  # None: all of them
+
+
+def _names(unit_id: str, day: str) -> str:
+    return f"LEFT JOIN directory_unit_spans u ON u.unit_id = {unit_id} AND {last_place('u', day)} "
+
+
+def _listed(units: Units) -> list[UUID] | None:
+    return None if units is None else list(units)
 
 
 async def changes(
-    connection: Connection, ranking_id: UUID, before: UUID, *, day: date, today: date, reach: Reach
+    connection: Connection, ranking_id: UUID, before: UUID, day: date, units: Units
 ) -> list[asyncpg.Record]:
-    """The units within reach whose place, total or grade differs between two versions of a ranking."""
+    """Those of the units whose place, total or grade differs between two versions of a ranking."""
     side = "(SELECT * FROM ranking_places WHERE ranking_id = ${} AND board = 'total' AND peers = 'all') AS {}"
     return list(
         await connection.fetch(
@@ -29,16 +34,14 @@ async def changes(
             f"FROM {side.format(1, 'a')} FULL JOIN {side.format(2, 'b')} ON a.unit_id = b.unit_id "
             "LEFT JOIN ranking_grades ga ON ga.ranking_id = $1 AND ga.unit_id = coalesce(a.unit_id, b.unit_id) "
             "LEFT JOIN ranking_grades gb ON gb.ranking_id = $2 AND gb.unit_id = coalesce(a.unit_id, b.unit_id) "
-            f"{_ON.format('u', 'coalesce(a.unit_id, b.unit_id)', '$3')} "
-            f"{_ON.format('t', 'coalesce(a.unit_id, b.unit_id)', '$4')} "
+            f"{_names('coalesce(a.unit_id, b.unit_id)', '$3')}"
             "WHERE (a.place, a.total, ga.grade) IS DISTINCT FROM (b.place, b.total, gb.grade) "
-            f"AND {reach_condition('coalesce(a.unit_id, b.unit_id)', 't.path', 5)} "
+            "AND ($4::uuid[] IS NULL OR coalesce(a.unit_id, b.unit_id) = ANY($4)) "
             "ORDER BY coalesce(a.place, b.place), coalesce(a.unit_id, b.unit_id)",
             ranking_id,
             before,
             day,
-            today,
-            *reach.parameters,
+            _listed(units),
         )
     )
 
@@ -96,9 +99,9 @@ async def at_bottom(
     last: int,
     times: int,
     today: date,
-    reach: Reach,
+    units: Units,
 ) -> list[asyncpg.Record]:
-    """The units within reach that stood among the last few places at least so many times, by the newest versions.
+    """Those of the units that stood among the last few places at least so many times, by the newest versions.
 
     Tied units count with the worst place that they occupy; where everybody is tied nobody is at the bottom.
     """
@@ -106,11 +109,11 @@ async def at_bottom(
         await connection.fetch(
             "WITH newest AS (SELECT DISTINCT ON (period) ranking_id, period FROM rankings WHERE set_id = $1 "
             "AND period = ANY($2::text[]) ORDER BY period, version DESC) "
-            "SELECT p.unit_id, t.code AS unit, t.name AS unit_name, count(*)::int AS times, "
+            "SELECT p.unit_id, u.code AS unit, u.name AS unit_name, count(*)::int AS times, "
             "array_agg(n.period ORDER BY n.period) AS periods FROM newest n JOIN ranking_places p USING (ranking_id) "
-            f"{_ON.format('t', 'p.unit_id', '$7')} "
+            f"{_names('p.unit_id', '$7')}"
             "WHERE p.board = $3 AND p.peers = $4 AND p.place + p.tied - 1 > p.ranked - $5 AND p.tied < p.ranked "
-            f"AND {reach_condition('p.unit_id', 't.path', 8)} GROUP BY p.unit_id, t.code, t.name "
+            "AND ($8::uuid[] IS NULL OR p.unit_id = ANY($8)) GROUP BY p.unit_id, u.code, u.name "
             "HAVING count(*) >= $6 ORDER BY count(*) DESC, p.unit_id",
             set_id,
             list(spans),
@@ -119,7 +122,7 @@ async def at_bottom(
             last,
             times,
             today,
-            *reach.parameters,
+            _listed(units),
         )
     )
 
@@ -147,20 +150,20 @@ async def has_board(connection: Connection, ranking_id: UUID, board: str, peers:
 
 
 async def grades_of(
-    connection: Connection, set_id: UUID, span: str, unit: str | None, *, today: date, reach: Reach
+    connection: Connection, set_id: UUID, span: str, unit: str | None, today: date, units: Units
 ) -> list[asyncpg.Record]:
-    """The grades of the newest published ranking of a span, of units within reach."""
+    """The grades of the newest published ranking of a span, of those of the units."""
     return list(
         await connection.fetch(
-            "SELECT r.ranking_id, r.version, g.unit_id, t.code AS unit, t.name AS unit_name, g.grade, g.earned, g.caps "
+            "SELECT r.ranking_id, r.version, g.unit_id, u.code AS unit, u.name AS unit_name, g.grade, g.earned, g.caps "
             "FROM (SELECT ranking_id, version FROM rankings WHERE set_id = $1 AND period = $2 ORDER BY version DESC "
             "LIMIT 1) r JOIN ranking_grades g USING (ranking_id) "
-            f"{_ON.format('t', 'g.unit_id', '$4')} WHERE ($3::text IS NULL OR t.code = $3) "
-            f"AND {reach_condition('g.unit_id', 't.path', 5)} ORDER BY g.unit_id",
+            f"{_names('g.unit_id', '$4')}WHERE ($3::text IS NULL OR u.code = $3) "
+            "AND ($5::uuid[] IS NULL OR g.unit_id = ANY($5)) ORDER BY g.unit_id",
             set_id,
             span,
             unit,
             today,
-            *reach.parameters,
+            _listed(units),
         )
     )

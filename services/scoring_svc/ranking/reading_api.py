@@ -11,9 +11,9 @@ from fastapi import APIRouter, Query, Request
 from services.scoring_svc.ledger.api import Code, SetCode, clock_of, set_named
 from services.scoring_svc.ledger.entering import score_text
 from services.scoring_svc.ranking import reading, repository
-from services.scoring_svc.ranking.api import Board, Group, SpanKey, page_for, span_named
+from services.scoring_svc.ranking.api import Board, Group, SpanKey, look_up_party, page_for, span_named
 from services.scoring_svc.ranking.domain import ALL_PEERS, TOTAL, BoardUnknown, GroupUnknown, points_text
-from services.scoring_svc.ranking.pages import EVERYTHING, Page
+from services.scoring_svc.ranking.pages import Page, Party
 from services.scoring_svc.ranking.repository import Wanted
 from services.scoring_svc.ranking.schemas import (
     AmendmentOut,
@@ -30,10 +30,10 @@ from services.scoring_svc.ranking.schemas import (
     PlacesOut,
 )
 from services.scoring_svc.ranking.use_cases import read_policy, shown
-from shared.auth import Actor, Reach
+from shared.auth import Actor
 from shared.contracts.periods import PeriodKind, periods_of_year
 from shared.db import UnitOfWork
-from shared.directory.repository import units_on
+from shared.directory.repository import units_by
 from shared.errors import Detail, Malformed, NotFound
 from shared.http import Cursor, Limit, TransactionalRoute, Uow, decode_cursor, encode_cursor, permits
 
@@ -42,10 +42,10 @@ router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["ranking"
 Reader = Annotated[Actor, permits("rankings.read")]
 
 
-def _reach(shows: str, board: str, actor: Actor) -> Reach:
-    """Whose rows of a board a member of the party sees: everybody's where published so, else those within reach."""
-    everybody = shows == "all_rows" or (shows == "totals" and board == TOTAL)
-    return EVERYTHING if everybody else actor.reach("rankings.read")
+def _units(page: Page, board: str, party: Party, actor: Actor) -> frozenset[UUID] | None:
+    """Whose rows of a board a member of the party sees: everybody's (None) where published so, else their own."""
+    everybody = page.shows == "all_rows" or (page.shows == "totals" and board == TOTAL)
+    return None if everybody else party.within(actor.reach("rankings.read"))
 
 
 @router.get("/rankings/bottom")
@@ -76,9 +76,10 @@ async def list_bottom(
         if period.kind == kind and one.last <= period.last <= other.last
     ]
     published = await reading.published_spans(driver, found.set_id, spans)
+    party = await look_up_party(uow, found.set_id, other.key, request)
     rows = await reading.at_bottom(
         driver, found.set_id, published, board=board, peers=group, last=places, times=times, today=today,
-        reach=actor.reach("rankings.read"),
+        units=party.within(actor.reach("rankings.read")),
     )  # fmt: skip
     return BottomsOut(published=published, items=[BottomOut(**row) for row in rows])
 
@@ -106,7 +107,7 @@ async def list_places(
     key = decode_cursor(cursor, 2, ids=[1])
     if key is not None and not (key[0].isdecimal() and len(key[0]) < 10):  # noqa: PLR2004 - what the column holds
         raise Malformed(details=[Detail("?cursor", "malformed")])
-    page, _ = await page_for(uow, ranking_id, actor, request)
+    page, party = await page_for(uow, ranking_id, actor, request)
     row = await _published(uow, page)
     await _demand_board(uow, ranking_id, board, group)
     driver = await uow.driver()
@@ -116,8 +117,7 @@ async def list_places(
         group,
         row["previous_id"],
         span_named(row["period"]).last,
-        clock_of(request).today(),
-        _reach(page.shows, board, actor),
+        _units(page, board, party, actor),
         (int(key[0]), UUID(key[1])) if key else None,
         limit + 1,
     )
@@ -130,7 +130,7 @@ async def list_places(
 @router.get("/rankings/{ranking_id}/changes")
 async def list_changes(ranking_id: UUID, request: Request, actor: Reader, uow: Uow) -> ChangesOut:
     """A version against the one before it: who moved, from where to where, and by which amended scores."""
-    page, _ = await page_for(uow, ranking_id, actor, request)
+    page, party = await page_for(uow, ranking_id, actor, request)
     row, driver = await _published(uow, page), await uow.driver()
     before = await repository.newest(driver, page.set_id, row["period"], row["version"])
     if before is None:
@@ -138,16 +138,13 @@ async def list_changes(ranking_id: UUID, request: Request, actor: Reader, uow: U
             ranking_id=ranking_id, version=row["version"], before=None, reason=row["reason"], policy_before=None,
             policy=row["policy_version"], units=[],
         )  # fmt: skip
-    day, today = span_named(row["period"]).last, clock_of(request).today()
-    reach = _reach(page.shows, TOTAL, actor)
-    rows = await reading.changes(driver, ranking_id, before["ranking_id"], day=day, today=today, reach=reach)
+    day, units = span_named(row["period"]).last, _units(page, TOTAL, party, actor)
+    rows = await reading.changes(driver, ranking_id, before["ranking_id"], day, units)
     why: dict[UUID, list[AmendmentOut]] = {}
-    own = actor.reach("rankings.read")
-    places = await repository.places_today(driver, [one["unit_id"] for one in rows], today)
+    own = _units(page, "indicator", party, actor)
     for one in await _amendments(uow, before["amended"], row["amended"]):
-        unit = one["unit_id"]
-        if page.shows == "all_rows" or own.covers(unit, places.get(unit, "")):
-            why.setdefault(unit, []).append(_amendment(one))
+        if own is None or one["unit_id"] in own:
+            why.setdefault(one["unit_id"], []).append(_amendment(one))
     return ChangesOut(
         ranking_id=ranking_id,
         version=row["version"],
@@ -170,12 +167,11 @@ async def list_leading_losses(
     limit: Annotated[int, Query(ge=1, le=100)] = 10,
 ) -> LossesOut:
     """The indicators that cost a unit within reach most against the mean of its peers, dearest first."""
-    page, _ = await page_for(uow, ranking_id, actor, request)
-    driver, reach = await uow.driver(), actor.reach("rankings.read")
-    day = span_named((await _published(uow, page))["period"]).last
-    found = next((one for one in await units_on(driver, day) if one.code == unit), None)
-    places = await repository.places_today(driver, [found.unit_id] if found else [], clock_of(request).today())
-    if found is None or not reach.covers(found.unit_id, places.get(found.unit_id, "")):
+    page, party = await page_for(uow, ranking_id, actor, request)
+    driver, own = await uow.driver(), party.within(actor.reach("rankings.read"))
+    day = span_named(page.span).last
+    found = next((one for one in await units_by(driver, day) if one.code == unit), None)
+    if found is None or not (own is None or found.unit_id in own):
         raise NotFound
     await _demand_board(uow, ranking_id, TOTAL, group)
     rows = await reading.leading_losses(driver, ranking_id, found.unit_id, group, limit)
@@ -204,10 +200,10 @@ async def list_grades(
 ) -> GradesOut:
     """The grades of units within reach, by the newest published ranking of a span."""
     found = await set_named(uow, code)
-    rows = await reading.grades_of(
-        await uow.driver(), found.set_id, span_named(period).key, unit, today=clock_of(request).today(),
-        reach=actor.reach("rankings.read"),
-    )  # fmt: skip
+    span, today = span_named(period), clock_of(request).today()
+    party = await look_up_party(uow, found.set_id, span.key, request)
+    own = party.within(actor.reach("rankings.read"))
+    rows = await reading.grades_of(await uow.driver(), found.set_id, span.key, unit, today, own)
     return GradesOut(items=[GradeOut(**{**row, "caps": msgspec.json.decode(row["caps"])}) for row in rows])
 
 

@@ -4,7 +4,7 @@ A **board** is what is ranked: `total`, `level1:…`, `level2:…/…` or `indic
 `all`, or `dimension:group`, as the units stood on the span's last day.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -14,7 +14,8 @@ from uuid import UUID
 import asyncpg
 
 from services.scoring_svc.ranking.domain import SCALE
-from shared.auth import Reach, reach_condition
+from shared.contracts.periods import Period
+from shared.directory.held import last_place
 
 Connection: TypeAlias = asyncpg.Connection | asyncpg.Pool
 
@@ -63,9 +64,8 @@ WITH cards AS MATERIALIZED (
     SELECT DISTINCT unit_id, 'all' AS peers FROM marks
     UNION ALL
     SELECT unit_id, dimension || ':' || CASE dimension WHEN 'kind' THEN kind ELSE groups->>dimension END
-    FROM directory_unit_spans, unnest($6::text[]) AS dimension
-    WHERE effective_from <= $5 AND (effective_to IS NULL OR effective_to > $5)
-        AND (dimension = 'kind' OR groups ? dimension)
+    FROM directory_unit_spans u, unnest($6::text[]) AS dimension
+    WHERE __LAST__ AND (dimension = 'kind' OR groups ? dimension)
 ), placed AS (
     SELECT unit_id, board, peers, total, full_marks, indicators, rank() OVER best::int AS place,
         count(*) OVER (PARTITION BY board, peers, total)::int AS tied, dense_rank() OVER best::int AS dense,
@@ -77,7 +77,7 @@ WITH cards AS MATERIALIZED (
     FROM boards JOIN peers USING (unit_id)
     WINDOW best AS (PARTITION BY board, peers ORDER BY total DESC)
 )
-"""
+""".replace("__LAST__", last_place("u", "$5"))
 _PLACE = "unit_id, board, peers, total, full_marks, indicators, place, tied, dense, ranked, best, worst, next_total"
 
 
@@ -98,51 +98,46 @@ async def place_all(driver: asyncpg.Connection, ranking_id: UUID, source: Source
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which places to show: a board among peers, told against an earlier ranking, after a place, within reach today."""
+    """Which places to show: a board among peers, told against an earlier ranking, after a place, of some units."""
 
     board: str
     peers: str
     previous: UUID | None
     day: date
-    today: date
-    reach: Reach
+    units: Collection[UUID] | None = None
     after: tuple[int, UUID] | None = None
     limit: int | None = None
 
 
 def _shown(places: str, first: int) -> str:
-    board, peers, previous, day, today, place, unit, limit = (f"${first + number}" for number in range(8))
-    on = "LEFT JOIN directory_unit_spans {0} ON {0}.unit_id = p.unit_id AND {0}.effective_from <= {1}::date AND "
-    on += "({0}.effective_to IS NULL OR {0}.effective_to > {1}::date)"
+    board, peers, previous, day, units, place, unit, limit = (f"${first + number}" for number in range(8))
     return (
         "SELECT p.unit_id, u.code AS unit, u.name AS unit_name, p.place, p.tied, p.dense, p.ranked, p.best, p.worst, "
         "p.total, p.full_marks, p.indicators, p.next_total, b.place AS place_before "
-        f"FROM {places} p {on.format('u', day)} {on.format('t', today)} "
+        f"FROM {places} p LEFT JOIN directory_unit_spans u ON u.unit_id = p.unit_id AND {last_place('u', day)} "
         f"LEFT JOIN ranking_places b ON b.ranking_id = {previous}::uuid AND b.unit_id = p.unit_id "
         "AND b.board = p.board AND b.peers = p.peers "
-        f"WHERE p.board = {board} AND p.peers = {peers} AND {reach_condition('p.unit_id', 't.path', first + 8)} "
+        f"WHERE p.board = {board} AND p.peers = {peers} AND ({units}::uuid[] IS NULL OR p.unit_id = ANY({units})) "
         f"AND ({place}::int IS NULL OR (p.place, p.unit_id) > ({place}, {unit}::uuid)) "
         f"ORDER BY p.place, p.unit_id LIMIT {limit}::int"
     )
 
 
 def _wanted(wanted: Wanted) -> tuple[Any, ...]:
+    units = None if wanted.units is None else list(wanted.units)
     after = wanted.after or (None, None)
-    return (
-        wanted.board, wanted.peers, wanted.previous, wanted.day, wanted.today, *after, wanted.limit,
-        *wanted.reach.parameters,
-    )  # fmt: skip
+    return wanted.board, wanted.peers, wanted.previous, wanted.day, units, *after, wanted.limit
 
 
 async def provisional_places(connection: Connection, source: Source, wanted: Wanted) -> list[asyncpg.Record]:
-    """Places as the cells stand now, of units within reach."""
+    """Places as the cells stand now."""
     return list(
         await connection.fetch(f"{_PLACED} {_shown('placed', 9)}", *source.parameters, *_wanted(wanted))
     )  # fmt: skip
 
 
 async def published_places(connection: Connection, ranking_id: UUID, wanted: Wanted) -> list[asyncpg.Record]:
-    """Places of a published ranking, of units within reach."""
+    """Places of a published ranking."""
     return list(
         await connection.fetch(
             _shown("(SELECT * FROM ranking_places WHERE ranking_id = $1)", 2), ranking_id, *_wanted(wanted)
@@ -274,17 +269,25 @@ async def differs(connection: Connection, one: UUID, other: UUID) -> bool:
     return False
 
 
+async def periods_ranked(connection: Connection, set_id: UUID, period: str | None) -> list[str]:
+    """The periods and spans of a set of which a ranking was published; with `period` only that one."""
+    rows = await connection.fetch(
+        "SELECT DISTINCT period FROM rankings WHERE set_id = $1 AND ($2::text IS NULL OR period = $2)", set_id, period
+    )
+    return [row["period"] for row in rows]
+
+
 async def rankings_of(
-    connection: Connection, set_id: UUID, period: str | None, after: tuple[str, int] | None, limit: int
+    connection: Connection, set_id: UUID, periods: Sequence[str], after: tuple[str, int] | None, limit: int
 ) -> list[asyncpg.Record]:
-    """The published versions of a set by period and version."""
+    """The published versions of a set over some periods, by period and version."""
     return list(
         await connection.fetch(
             "SELECT ranking_id, period, version, published_at, published_by, policy_version, reason FROM rankings "
-            "WHERE set_id = $1 AND ($2::text IS NULL OR period = $2) "
+            "WHERE set_id = $1 AND period = ANY($2::text[]) "
             "AND ($3::text IS NULL OR (period, version) > ($3, $4::int)) ORDER BY period, version LIMIT $5",
             set_id,
-            period,
+            list(periods),
             after[0] if after else None,
             after[1] if after else None,
             limit,
@@ -308,12 +311,17 @@ async def all_rankings(connection: Connection) -> list[asyncpg.Record]:
     )
 
 
-async def places_today(connection: Connection, units: Sequence[UUID], today: date) -> Mapping[UUID, str]:
-    """Where units stand in today's tree."""
+async def stood(
+    connection: Connection, units: Sequence[UUID], span: Period, today: date
+) -> list[tuple[UUID, str, bool]]:
+    """Where units stand today, and where they stood on any day of a span: unit, path, whether that is today's."""
     rows = await connection.fetch(
-        "SELECT unit_id, path FROM directory_unit_spans WHERE unit_id = ANY($1::uuid[]) AND effective_from <= $2 "
-        "AND (effective_to IS NULL OR effective_to > $2)",
+        "SELECT unit_id, path, effective_to IS NULL OR effective_to > $2 AS today FROM directory_unit_spans "
+        "WHERE unit_id = ANY($1::uuid[]) AND effective_from <= $2 AND (effective_to IS NULL OR effective_to > $2 "
+        "OR (effective_to > $3 AND effective_from <= $4))",
         list(units),
         today,
+        span.first,
+        span.last,
     )
-    return {row["unit_id"]: row["path"] for row in rows}
+    return [(row["unit_id"], row["path"], row["today"]) for row in rows]

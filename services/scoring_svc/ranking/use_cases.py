@@ -31,7 +31,6 @@ from services.scoring_svc.ranking.domain import (
     Span,
 )
 from services.scoring_svc.ranking.grading import Candidate, grade
-from services.scoring_svc.ranking.pages import EVERYTHING
 from services.scoring_svc.ranking.repository import Source, Wanted
 from services.scoring_svc.ranking.schemas import (
     CapIn,
@@ -48,7 +47,7 @@ from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import periods_of_year
 from shared.contracts.scoring import RankedUnit, RankingPublished
 from shared.db import UnitOfWork
-from shared.directory.repository import units_on
+from shared.directory.repository import units_by
 from shared.errors import Detail, Malformed, NotFound
 
 # --- policies ---------------------------------------------------------------------------------------------------------
@@ -123,7 +122,7 @@ async def provisional_ranking(
     )  # fmt: skip
     before = await repository.newest(driver, indicator_set.set_id, span.before())
     previous = before["ranking_id"] if before else None
-    wanted = Wanted(board, group, previous, today, today, EVERYTHING)
+    wanted = Wanted(board, group, previous, today)
     rows = await repository.provisional_places(driver, source, wanted)
     if not rows and board != TOTAL:
         raise BoardUnknown(board=board)
@@ -213,9 +212,7 @@ async def publish_ranking(
         if told.reason is None:
             raise CorrectionReasonRequired(version=last["version"])
     previous = before["ranking_id"] if before else None
-    rows = await repository.published_places(
-        driver, ranking_id, Wanted(TOTAL, ALL_PEERS, previous, span.last, now.date(), EVERYTHING)
-    )
+    rows = await repository.published_places(driver, ranking_id, Wanted(TOTAL, ALL_PEERS, previous, span.last))
     peers = _peers(places)
     ranking = RankingOut(
         ranking_id=ranking_id,
@@ -295,7 +292,7 @@ async def _caps(
             ]
             caps.setdefault(unit, []).extend(stays)
         return {unit: found for unit, found in caps.items() if found}
-    units = {unit.code: unit.unit_id for unit in await units_on(driver, source.day)} if decided else {}
+    units = {unit.code: unit.unit_id for unit in await units_by(driver, source.day)} if decided else {}
     names = [one.grade for one in grading.grades]
     for number, cap in enumerate(decided):
         if cap.unit not in units:

@@ -36,10 +36,7 @@ async def list_tasks(
         pool,
         today,
         actor.reach("tasks.read"),
-        period=window.key,
-        year=window.last.year,
-        kind=window.kind,
-        last=window.last,
+        window=window,
         unit=unit,
         after=decode_cursor(cursor, 3),
         limit=limit + 1,
@@ -86,9 +83,7 @@ async def read_completeness(
         request.app.state.clock.today(),
         actor.reach("tasks.read"),
         set_code=set_code,
-        period=window.key,
-        kind=window.kind,
-        last=window.last,
+        window=window,
         due={count: due_date(window, count, calendar) for count in counts},
     )
     return CompletenessPage(set_code=set_code, period=window.key, items=[_shown(each) for each in found])

@@ -20,10 +20,11 @@ class PeriodUnknown(Refused):
 
 @dataclass(frozen=True)
 class Window:
-    """A period with its kind, and until when its facts are due."""
+    """A period with its kind, its first and its last day."""
 
     key: str
     kind: PeriodKind
+    first: date
     last: date
 
 
@@ -33,7 +34,7 @@ def window_of(text: str) -> Window:
         period = parse_period(text)
     except ValueError as error:
         raise PeriodUnknown(period=text[:20]) from error
-    return Window(text, period.kind, period.last)
+    return Window(text, period.kind, period.first, period.last)
 
 
 def due_date(window: Window, working_days_after: int, calendar: WorkingDays) -> date | None:

@@ -5,9 +5,11 @@ from datetime import date
 
 import asyncpg
 
-from shared.auth import Reach, reach_condition
+from services.submission_svc.collection.domain import Window
+from shared.auth import Reach
+from shared.directory.held import last_place, reading_condition
 
-_TODAY = "effective_from <= $1 AND (u.effective_to IS NULL OR u.effective_to > $1)"
+_PLACE = last_place("u", "$1")
 
 _GOVERNING = """(SELECT DISTINCT ON (indicator_id) * FROM cards
     WHERE period_kind = {kind} AND effective_from <= {last} AND (effective_to IS NULL OR effective_to > {last})
@@ -20,15 +22,15 @@ SELECT c.code AS indicator, c.name AS name, s.code AS set_code, u.code AS unit, 
        array_agg(m.code ORDER BY m.code) FILTER (WHERE v.version IS NULL) AS open_metrics
 FROM {_GOVERNING.format(kind="$7", last="$8")} c JOIN indicator_sets s ON s.set_id = c.set_id AND s.year = $6
      CROSS JOIN unnest(c.evaluated_unit_ids) AS evaluated(unit_id)
-     JOIN directory_unit_spans u ON u.unit_id = evaluated.unit_id AND u.{_TODAY}
-     LEFT JOIN directory_unit_spans e ON e.unit_id = c.evaluating_unit_id AND e.effective_from <= $1
-          AND (e.effective_to IS NULL OR e.effective_to > $1)
+     JOIN directory_unit_spans u ON u.unit_id = evaluated.unit_id AND {_PLACE}
+          AND (u.effective_to IS NULL OR u.effective_to > least($14::date, $1))
      CROSS JOIN unnest(c.metric_ids) AS read(metric_id)
      JOIN metrics m ON m.metric_id = read.metric_id
      LEFT JOIN fact_versions v ON v.period = $5 AND v.metric_id = m.metric_id AND v.unit_id = u.unit_id
           AND v.version = 1
 WHERE c.fill_mode = 'self_reported'
-  AND ({reach_condition("u.unit_id", "u.path", 2)} OR {reach_condition("e.unit_id", "e.path", 2)})
+  AND ({reading_condition("u.unit_id", ("$14", "$8"), 2, "$1", once=True)}
+       OR {reading_condition("c.evaluating_unit_id", ("$14", "$8"), 2, "$1", once=True)})
   AND ($9::text IS NULL OR u.code = $9)
   AND ($10::text IS NULL OR (u.code, s.code, c.code) > ($10, $11, $12))
 GROUP BY c.code, c.name, c.due_working_days, s.code, u.code, u.name
@@ -49,12 +51,13 @@ SELECT u.code AS unit, u.name AS unit_name, count(*)::integer AS expected,
        count(*) FILTER (WHERE f.state <> 'missing')::integer AS actual,
        count(*) FILTER (WHERE f.state <> 'missing' AND due.day IS NOT NULL
                         AND (v.received_at AT TIME ZONE 'Asia/Shanghai')::date <= due.day)::integer AS on_time
-FROM asked a JOIN directory_unit_spans u ON u.unit_id = a.unit_id AND u.{_TODAY}
+FROM asked a JOIN directory_unit_spans u ON u.unit_id = a.unit_id AND {_PLACE}
+          AND (u.effective_to IS NULL OR u.effective_to > least($12::date, $1))
      LEFT JOIN due ON due.due_working_days = a.due_working_days
      LEFT JOIN facts f ON f.period = $5 AND f.metric_id = a.metric_id AND f.unit_id = a.unit_id
      LEFT JOIN LATERAL (SELECT min(received_at) AS received_at FROM fact_versions v WHERE v.period = $5
           AND v.metric_id = a.metric_id AND v.unit_id = a.unit_id AND v.state <> 'missing') AS v ON true
-WHERE {reach_condition("u.unit_id", "u.path", 2)}
+WHERE {reading_condition("u.unit_id", ("$12", "$9"), 2, "$1", once=True)}
 GROUP BY u.code, u.name ORDER BY u.code
 """
 
@@ -64,17 +67,24 @@ async def list_tasks(
     today: date,
     reach: Reach,
     *,
-    period: str,
-    year: int,
-    kind: str,
-    last: date,
+    window: Window,
     unit: str | None,
     after: Sequence[str] | None,
     limit: int,
 ) -> list[asyncpg.Record]:
     """Self-reported indicators by unit, with how many of their metrics have come."""
     found: list[asyncpg.Record] = await pool.fetch(
-        _TASKS, today, *reach.parameters, period, year, kind, last, unit, *(after or (None, None, None)), limit
+        _TASKS,
+        today,
+        *reach.parameters,
+        window.key,
+        window.last.year,
+        window.kind,
+        window.last,
+        unit,
+        *(after or (None, None, None)),
+        limit,
+        window.first,
     )
     return found
 
@@ -95,9 +105,7 @@ async def count_completeness(
     reach: Reach,
     *,
     set_code: str,
-    period: str,
-    kind: str,
-    last: date,
+    window: Window,
     due: Mapping[int, date | None],
 ) -> list[asyncpg.Record]:
     """Expected, actual and on-time cells per unit within reach."""
@@ -105,12 +113,13 @@ async def count_completeness(
         _COMPLETENESS,
         today,
         *reach.parameters,
-        period,
+        window.key,
         set_code,
-        kind,
-        last.year,
-        last,
+        window.kind,
+        window.last.year,
+        window.last,
         list(due.keys()),
         list(due.values()),
+        window.first,
     )
     return found

@@ -14,21 +14,19 @@ from shared.auth import Reach, reach_condition
 from shared.contracts.envelope import seal
 from shared.contracts.registry import declaration_of
 from shared.contracts.submission import FactsRecorded, Provenance
+from shared.directory.held import days_of, last_place, reading_condition
 from shared.observability import current_traceparent
 
 _FEW_ROWS = 50
 _TYPE = declaration_of(FactsRecorded).name
 # Where the numbers, the period and the facts of a chunk go into the sealed example.
 _NUMBER, _PERIOD, _FACTS = '"chunk_no":0', ',"period":""', '"facts":[]'
-_UNITS_TODAY = (
-    "JOIN directory_unit_spans u ON u.unit_id = f.unit_id AND u.effective_from <= $1 "
-    "AND (u.effective_to IS NULL OR u.effective_to > $1)"
-)
+_UNITS = f"JOIN directory_unit_spans u ON u.unit_id = f.unit_id AND {last_place('u', '$1')}"
 _FACT = (
     "f.period, m.code AS metric, u.code AS unit, f.metric_id, f.unit_id, f.version, f.state, f.value::text, f.reason, "
     "f.provenance, f.author, f.received_at, f.batch_id"
 )
-_VISIBLE = f"({reach_condition('u.unit_id', 'u.path', 2)} OR f.metric_id = ANY($5::uuid[]))"
+_VISIBLE = f"({reading_condition('f.unit_id', days_of('f.period'), 2, '$1')} OR f.metric_id = ANY($5::uuid[]))"
 
 
 async def share_gates(driver: asyncpg.Connection, periods: Sequence[str], *, alone: bool = False) -> None:
@@ -237,7 +235,7 @@ async def list_facts(
         conditions.append(f"(f.period, f.metric_id, f.unit_id) > (${place + 1}, ${place + 2}, ${place + 3})")
     values.append(limit)
     found: list[asyncpg.Record] = await pool.fetch(
-        f"SELECT {_FACT} FROM facts f JOIN metrics m ON m.metric_id = f.metric_id {_UNITS_TODAY} "
+        f"SELECT {_FACT} FROM facts f JOIN metrics m ON m.metric_id = f.metric_id {_UNITS} "
         f"WHERE {' AND '.join(conditions)} ORDER BY f.period, f.metric_id, f.unit_id LIMIT ${len(values)}",
         *values,
     )
@@ -253,7 +251,7 @@ async def versions_of(
 ) -> list[asyncpg.Record]:
     """The version chain of the fact of (period, metric code, unit code), oldest first, within reach."""
     found: list[asyncpg.Record] = await pool.fetch(
-        f"SELECT {_FACT} FROM fact_versions f JOIN metrics m ON m.metric_id = f.metric_id {_UNITS_TODAY} "
+        f"SELECT {_FACT} FROM fact_versions f JOIN metrics m ON m.metric_id = f.metric_id {_UNITS} "
         f"WHERE {_VISIBLE} AND f.period = $6 AND m.code = $7 AND u.code = $8 ORDER BY f.version",
         today,
         *reach.parameters,

@@ -99,6 +99,16 @@ async def test_an_extension_gives_time_that_is_still_to_come(lost: Stage) -> Non
         assert today.status_code == 200, today.text
 
 
+async def test_an_extension_never_shortens_the_time_that_the_policy_gives(lost: Stage) -> None:
+    made = await planned(lost, {})
+    await lost.accept(made.json())
+    deadline = (await lost.problem("A", "2015-02"))["rectify_by"]
+    assert deadline > made.json()["due"]
+    path = f"/v1/rectifications/{made.json()['rectification_id']}/extension"
+    shorter = await lost.office.post(path, json={"until": deadline, "reason": "x"})
+    assert (shorter.status_code, shorter.json()["code"]) == (409, "extension_not_later"), shorter.text
+
+
 async def test_who_may_own_an_action(lost: Stage) -> None:
     refused(await planned(lost, {}, {"owner": "NOBODY"}), 422, "owner_unknown", "/actions/1/owner")
     for foreign in ("LEADER-B", "HEAD", "OFFICE"):

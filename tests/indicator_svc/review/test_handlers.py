@@ -12,6 +12,7 @@ from shared.contracts.scoring import (
     CellScore,
     PeriodClosed,
     PeriodConfirmed,
+    PeriodFenced,
     RankedUnit,
     RankingPublished,
     ScoresConfirmed,
@@ -36,7 +37,7 @@ def scores(key: int, version: int) -> ScoresConfirmed:
 
 def period(kind: type[Event], key: int, version: int) -> Any:
     return kind(set_id=UUID(int=key), period="2015-01", version=version, at=NOW, by="office", **(
-        {"cells": 17} if kind is PeriodConfirmed else {}
+        {"cells": 17} if kind is PeriodConfirmed else {"last_chunk": 9, "chunks": 9} if kind is PeriodFenced else {}
     ))  # fmt: skip
 
 
@@ -54,7 +55,7 @@ def burden(key: int, version: int) -> BurdenReported:
 CASES = {
     "confirmed_scores": lambda key: [scores(key, version) for version in (1, 2, 3)],
     "period_states": lambda key: [
-        period(PeriodConfirmed, key, 2), period(PeriodConfirmed, key, 3), period(PeriodClosed, key, 4),
+        period(PeriodFenced, key, 2), period(PeriodConfirmed, key, 3), period(PeriodClosed, key, 4),
     ],
     "published_rankings": lambda key: [ranking(key, version) for version in (1, 2, 3)],
     "reported_burdens": lambda key: [burden(key, version) for version in (1, 2, 3)],

@@ -10,17 +10,21 @@ from tests.permissions.recipe import (
     Ask,
     Recipe,
     common,
+    held,
     plain,
     tag,
     trail,
     whole_bureau,
     within,
 )
-from tests.permissions.tree import EVALUATED, Caller, covert
+from tests.permissions.tree import EVALUATED, MERGED, Caller, covert
 
 _A = "audit_svc"
 _ONE = ("QD1",)
 _SET = cards.SET["code"]
+# Findings count in a quarter, see cards.finding.
+_QUARTER = "2015-Q1"
+_STANDING = tuple(unit for unit in EVALUATED if unit != MERGED)
 _OF_PROBLEM = {
     "problems": ("problem_id", "SELECT problem_id FROM problems WHERE unit_id = $1 AND indicator_id = $2"),
     "cases": ("case_id", "SELECT case_id FROM problems WHERE unit_id = $1 AND indicator_id = $2"),
@@ -106,13 +110,13 @@ def _covert_marks(unit: str) -> tuple[str, ...]:
     return (covert(unit),)
 
 
-def _rows(path: str, permission: str) -> Recipe:
-    sees = within(permission, EVALUATED)
+def _rows(path: str, permission: str, period: str = CONFIRMED) -> Recipe:
+    sees = held(permission, period, EVALUATED)
     return Recipe(_A, "GET", path, "rows", plain(path), sees, unit_filter="unit", pages=True)
 
 
-def _object(path: str, permission: str, ask: Any) -> Recipe:
-    return Recipe(_A, "GET", path, "object", ask, within(permission, EVALUATED))
+def _object(path: str, permission: str, ask: Any, period: str = CONFIRMED) -> Recipe:
+    return Recipe(_A, "GET", path, "object", ask, held(permission, period, EVALUATED))
 
 
 def _write(path: str, permission: str, ask: Any, **more: Any) -> Recipe:
@@ -120,7 +124,7 @@ def _write(path: str, permission: str, ask: Any, **more: Any) -> Recipe:
 
 
 # What nobody has confirmed yet is for who inspects, decides or oversees; never for the unit.
-_UNCONFIRMED = within("findings.read.unconfirmed", EVALUATED)
+_UNCONFIRMED = held("findings.read.unconfirmed", _QUARTER, EVALUATED)
 _HASH = "a" * 64
 _AT_INTERVIEW = "/v1/interviews/{interview_id}"
 _AT_CURE = "/v1/rectifications/{rectification_id}"
@@ -147,9 +151,9 @@ RECIPES = (
     _object(_AT_INTERVIEW, "interviews.read", _of("interviews", 2)),
     _rows("/v1/rectifications", "rectifications.read"),
     _object(_AT_CURE, "rectifications.read", _of("rectifications", 2)),
-    _rows("/v1/findings", "findings.read"),
+    _rows("/v1/findings", "findings.read", _QUARTER),
     Recipe(_A, "GET", "/v1/findings", "rows", plain("/v1/findings"), _UNCONFIRMED, marks=_covert_marks, names=True),
-    _object("/v1/findings/{finding_id}", "findings.read", _finding("confirmed")),
+    _object("/v1/findings/{finding_id}", "findings.read", _finding("confirmed"), _QUARTER),
     Recipe(
         _A,
         "GET",
@@ -208,7 +212,7 @@ RECIPES = (
         "rectifications.decide",
         _of("rectifications", 2, "/return", lambda _: {"reason": "不足"}, versioned=True),
     ),
-    _write("/v1/findings", "findings.record", _new_finding),
+    _write("/v1/findings", "findings.record", _new_finding, objects=_STANDING),
     _write("/v1/findings/{finding_id}/confirmation", "findings.confirm", _finding("recorded", "/confirmation")),
     _write(
         "/v1/findings/{finding_id}/withdrawal",

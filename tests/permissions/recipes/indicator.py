@@ -17,16 +17,17 @@ from tests.permissions.recipe import (
     all_evaluated,
     below_within,
     common,
+    held,
     plain,
     tag,
     trail,
     whole_bureau,
     within,
 )
-from tests.permissions.tree import EVALUATED, EVALUATOR, OTHER_EVALUATOR, UNITS, Caller
+from tests.permissions.tree import EVALUATED, EVALUATOR, OTHER_EVALUATOR, STANDING, TODAY, UNITS, Caller
 
 _I = "indicator_svc"
-_SINCE = "2015-01-01"
+_SINCE, _THEN = "2015-01-01", "2015-01-15"
 _SET, _DRAFTS = cards.SET["code"], cards.DRAFT_SET["code"]
 
 
@@ -36,7 +37,7 @@ async def _new_unit(_: Bureau, caller: Caller, unit: str) -> Ask:
         "name": "新",
         "kind": "tax_office",
         "parent_code": unit,
-        "effective_from": _SINCE,
+        "effective_from": TODAY,
     }
     return Ask("/v1/unit-batches", body={"units": [row]})
 
@@ -83,6 +84,11 @@ async def _move(bureau: Bureau, caller: Caller, unit: str) -> Ask:
 async def _revoke(bureau: Bureau, _: Caller, unit: str) -> Ask:
     key, __ = await _term(bureau, unit)
     return Ask(f"/v1/appointments/{key}/revocations", body={"reason": "调离"})
+
+
+async def _approval(_: Bureau, caller: Caller, unit: str) -> Ask:
+    body = {"document": f"文{caller.code}", "unit_codes": [unit], "since": _SINCE, "reason": "补录"}
+    return Ask("/v1/backdating-approvals", body=body)
 
 
 async def _calendar(bureau: Bureau, _: Caller, __: str) -> Ask:
@@ -153,9 +159,29 @@ _ONE = ("QD1",)
 _PARTIES = ALL_EVALUATED | {EVALUATOR, OTHER_EVALUATOR}
 RECIPES = (
     Recipe(
-        _I, "GET", "/v1/units", "rows", plain("/v1/units"), within("units.read"), UNITS, unit_filter="under", pages=True
+        _I,
+        "GET",
+        "/v1/units",
+        "rows",
+        plain("/v1/units"),
+        within("units.read", STANDING),
+        STANDING,
+        unit_filter="under",
+        pages=True,
     ),
-    Recipe(_I, "GET", "/v1/units/{code}", "object", _unit, within("units.read"), UNITS),
+    # The tree as it was: also for who held a unit then; its path names who stood above it.
+    Recipe(
+        _I,
+        "GET",
+        "/v1/units",
+        "rows",
+        plain("/v1/units", as_of=_THEN),
+        held("units.read", _THEN),
+        UNITS,
+        names=True,
+        pages=True,
+    ),
+    Recipe(_I, "GET", "/v1/units/{code}", "object", _unit, within("units.read"), STANDING),
     Recipe(
         _I,
         "GET",
@@ -222,29 +248,30 @@ RECIPES = (
         "object",
         _draft,
         within("drafts.read"),
-        UNITS,
+        STANDING,
     ),
     Recipe(_I, "GET", "/v1/indicators", "rows", plain("/v1/indicators"), _concerned, pages=True, names=True),
     Recipe(_I, "GET", "/v1/indicators/{indicator_id}", "object", _card, _concerned, names=True),
     trail(_I),
-    _write("POST", "/v1/unit-batches", _new_unit, below_within("units.write"), objects=UNITS),
-    _write("PATCH", "/v1/units/{code}", _regroup, within("units.write"), objects=UNITS),
-    _write("POST", "/v1/person-batches", _new_person, within("people.write"), objects=UNITS),
-    _write("POST", "/v1/appointment-batches", _appoint, within("appointments.write"), objects=UNITS),
-    _write("PATCH", "/v1/appointments/{appointment_id}", _move, within("appointments.write"), objects=UNITS),
+    _write("POST", "/v1/unit-batches", _new_unit, below_within("units.write"), objects=STANDING),
+    _write("PATCH", "/v1/units/{code}", _regroup, within("units.write"), objects=STANDING),
+    _write("POST", "/v1/person-batches", _new_person, within("people.write"), objects=STANDING),
+    _write("POST", "/v1/appointment-batches", _appoint, within("appointments.write"), objects=STANDING),
+    _write("PATCH", "/v1/appointments/{appointment_id}", _move, within("appointments.write"), objects=STANDING),
     _write(
-        "POST", "/v1/appointments/{appointment_id}/revocations", _revoke, within("appointments.write"), objects=UNITS
+        "POST", "/v1/appointments/{appointment_id}/revocations", _revoke, within("appointments.write"), objects=STANDING
     ),
+    _write("POST", "/v1/backdating-approvals", _approval, whole_bureau("backdating.approve"), objects=_ONE),
     _write("PUT", "/v1/calendars/{year}", _calendar, whole_bureau("calendars.write"), objects=_ONE),
     _write("POST", "/v1/metric-batches", _new_metric, whole_bureau("metrics.write"), objects=_ONE),
     _write("PUT", "/v1/metrics/{code}", _change_metric, whole_bureau("metrics.write"), objects=_ONE),
-    _write("POST", "/v1/indicator-sets", _new_set, within("indicator_sets.write"), objects=UNITS),
-    _write("POST", "/v1/indicator-sets/{code}/card-batches", _new_card, within("drafts.write"), objects=UNITS),
-    _write("PUT", "/v1/indicator-sets/{code}/cards/{card_code}", _redraft, within("drafts.write"), objects=UNITS),
+    _write("POST", "/v1/indicator-sets", _new_set, within("indicator_sets.write"), objects=STANDING),
+    _write("POST", "/v1/indicator-sets/{code}/card-batches", _new_card, within("drafts.write"), objects=STANDING),
+    _write("PUT", "/v1/indicator-sets/{code}/cards/{card_code}", _redraft, within("drafts.write"), objects=STANDING),
     _write(
         "POST",
         "/v1/indicator-sets/{code}/publication",
-        plain(f"/v1/indicator-sets/{_SET}/publication"),
+        plain(f"/v1/indicator-sets/{cards.LATER_SET['code']}/publication"),
         all_evaluated("indicator_sets.publish"),
         objects=_ONE,
     ),

@@ -6,36 +6,40 @@ from typing import Any
 from shared.contracts.identity import indicator_id, unit_id
 from tests.permissions import cards
 from tests.permissions.bureau import CONFIRMED, OPEN, Bureau
-from tests.permissions.oracle import Permissions, audience, evaluates_in, reach
+from tests.permissions.oracle import Permissions, audience, evaluates_in, reach_in
 from tests.permissions.recipe import (
     ALL_EVALUATED,
     NONE,
     Ask,
     Recipe,
+    Sees,
     Units,
     all_evaluated,
     common,
+    held,
     holders,
     plain,
     trail,
-    within,
 )
 from tests.permissions.tree import EVALUATED, EVALUATOR, OTHER_EVALUATOR, Caller
 
 _C = "scoring_svc"
 _SET = cards.SET["code"]
 _ONE = ("QD1",)
-_WHERE = {"set": _SET, "period": CONFIRMED}
 
 
-def _reads(table: Permissions, caller: Caller) -> Units:
+def _reads(period: str) -> Sees:
     """Cells of the units within reach, and those that a department within reach evaluates."""
-    reached = reach(table, caller, "scores.read")
-    return (reached | evaluates_in(reached)) & ALL_EVALUATED
+
+    def sees(table: Permissions, caller: Caller) -> Units:
+        reached = reach_in(table, caller, "scores.read", period)
+        return (reached | evaluates_in(reached)) & ALL_EVALUATED
+
+    return sees
 
 
 def _reads_first_card(table: Permissions, caller: Caller) -> Units:
-    reached = reach(table, caller, "scores.read")
+    reached = reach_in(table, caller, "scores.read", CONFIRMED)
     return (reached | (ALL_EVALUATED if EVALUATOR in reached else NONE)) & ALL_EVALUATED
 
 
@@ -78,14 +82,15 @@ async def _publish(_: Bureau, __: Caller, ___: str) -> Ask:
     return Ask("/v1/rankings", body={"set": _SET, "period": CONFIRMED})
 
 
-def _rows(path: str, sees: Any, **more: Any) -> Recipe:
-    return Recipe(_C, "GET", path, "rows", plain(path, **_WHERE), sees, EVALUATED, **more)
+def _rows(path: str, sees: Any, period: str = CONFIRMED, **more: Any) -> Recipe:
+    return Recipe(_C, "GET", path, "rows", plain(path, set=_SET, period=period), sees, EVALUATED, **more)
 
 
 RECIPES = (
     _computes("/v1/rule-checks"),
     _computes("/v1/rule-sentences"),
     common(_C, "rules.check", "/v1/rule-schema"),
+    common(_C, "rules.check", "/v1/rule-presets"),
     common(_C, "periods.read", "/v1/period-states", query={"set": _SET}),
     common(_C, "periods.read", "/v1/period-states/{set_code}/{period}", set_code=_SET, period=CONFIRMED),
     Recipe(
@@ -99,7 +104,8 @@ RECIPES = (
         shows=False,
         names=True,
     ),
-    _rows("/v1/scores", _reads, unit_filter="unit", pages=True),
+    _rows("/v1/scores", _reads(CONFIRMED), unit_filter="unit", pages=True),
+    _rows("/v1/scores", _reads(OPEN), OPEN),
     Recipe(_C, "GET", "/v1/scores/{indicator_id}/{unit_id}/{period}", "object", _cell("scores"), _reads_first_card),
     Recipe(
         _C,
@@ -109,9 +115,10 @@ RECIPES = (
         _cell("proofs"),
         _reads_first_card,
     ),
-    _rows("/v1/deductions", _reads, unit_filter="unit", pages=True),
-    _rows("/v1/points-balance", _reads),
-    _rows("/v1/rankings/provisional", within("rankings.read", EVALUATED)),
+    _rows("/v1/deductions", _reads(CONFIRMED), unit_filter="unit", pages=True),
+    _rows("/v1/points-balance", _reads(CONFIRMED)),
+    _rows("/v1/rankings/provisional", held("rankings.read", CONFIRMED, EVALUATED)),
+    _rows("/v1/rankings/provisional", held("rankings.read", OPEN, EVALUATED), OPEN),
     Recipe(
         _C,
         "GET",

@@ -6,7 +6,7 @@ from shared.contracts.identity import set_id
 from shared.contracts.roles import Role
 from tests.permissions import cards
 from tests.permissions.bureau import CONFIRMED, FEED, OPEN, VICTIM_FEED, Bureau
-from tests.permissions.oracle import Permissions, evaluates_in, everywhere, reach
+from tests.permissions.oracle import Permissions, evaluates_in, everywhere, reach, reach_in
 from tests.permissions.recipe import (
     ALL_EVALUATED,
     ALL_UNITS,
@@ -16,26 +16,35 @@ from tests.permissions.recipe import (
     Sees,
     Units,
     common,
+    held,
     plain,
     tag,
     trail,
     whole_bureau,
     within,
 )
-from tests.permissions.tree import EVALUATED, EVALUATOR, Caller, figure
+from tests.permissions.tree import EVALUATED, EVALUATOR, MERGED, Caller, figure
 
 _S = "submission_svc"
 _ONE = ("QD1",)
+# Nothing is written for an office that is gone.
+_OBJECTS = tuple(unit for unit in EVALUATED if unit != MERGED)
+_STANDING = frozenset(_OBJECTS)
 
 
-def _reads(table: Permissions, caller: Caller) -> Units:
+def _reads(period: str) -> Sees:
     """Facts of the units within reach, and those of the metrics that a department evaluates."""
-    own = reach(table, caller, "facts.read")
-    return (own | evaluates_in(reach(table, caller, "facts.read.evaluated"))) & ALL_EVALUATED
+
+    def sees(table: Permissions, caller: Caller) -> Units:
+        own = reach_in(table, caller, "facts.read", period)
+        return (own | evaluates_in(reach(table, caller, "facts.read.evaluated"))) & ALL_EVALUATED
+
+    return sees
 
 
 def _reads_extracted(table: Permissions, caller: Caller) -> Units:
-    own, evaluated = reach(table, caller, "facts.read"), reach(table, caller, "facts.read.evaluated")
+    own = reach_in(table, caller, "facts.read", CONFIRMED)
+    evaluated = reach(table, caller, "facts.read.evaluated")
     return (own | (ALL_EVALUATED if EVALUATOR in evaluated else NONE)) & ALL_EVALUATED
 
 
@@ -105,10 +114,14 @@ async def _fence(_: Bureau, __: Caller, ___: str) -> Ask:
     return Ask("/v1/fences", body={"set_id": str(set_id(cards.SET["code"])), "period": "2015-06"})
 
 
-def _owes(table: Permissions, caller: Caller) -> Units:
+def _owes(period: str, asked: frozenset[str] = ALL_EVALUATED) -> Sees:
     """Tasks of the units within reach, and those of the cards that a department within reach evaluates."""
-    reached = reach(table, caller, "tasks.read")
-    return (reached | (ALL_EVALUATED if EVALUATOR in reached else NONE)) & ALL_EVALUATED
+
+    def sees(table: Permissions, caller: Caller) -> Units:
+        reached = reach_in(table, caller, "tasks.read", period)
+        return (reached | (ALL_EVALUATED if EVALUATOR in reached else NONE)) & asked
+
+    return sees
 
 
 def _all_receipts(table: Permissions, caller: Caller) -> Units:
@@ -121,8 +134,16 @@ def _rows(path: str, sees: Sees, **query: Any) -> Recipe:
 
 RECIPES = (
     Recipe(
-        _S, "GET", "/v1/facts", "rows", plain("/v1/facts", period=CONFIRMED), _reads, unit_filter="unit", pages=True
+        _S,
+        "GET",
+        "/v1/facts",
+        "rows",
+        plain("/v1/facts", period=CONFIRMED),
+        _reads(CONFIRMED),
+        unit_filter="unit",
+        pages=True,
     ),
+    _rows("/v1/facts", _reads(OPEN), period=OPEN),
     Recipe(_S, "GET", "/v1/facts/{period}/{metric}/{unit}", "object", _fact, _reads_extracted),
     Recipe(_S, "GET", "/v1/facts/{period}/{metric}/{unit}/versions", "object", _versions, _reads_extracted),
     Recipe(
@@ -144,17 +165,18 @@ RECIPES = (
         "/v1/tasks",
         "rows",
         plain("/v1/tasks", period=OPEN),
-        _owes,
+        _owes(OPEN, _STANDING),
         unit_filter="unit",
         pages=True,
     ),
-    _rows("/v1/completeness", within("tasks.read", EVALUATED), set=cards.SET["code"], period=CONFIRMED),
+    _rows("/v1/tasks", _owes(CONFIRMED), period=CONFIRMED),
+    _rows("/v1/completeness", held("tasks.read", CONFIRMED, EVALUATED), set=cards.SET["code"], period=CONFIRMED),
     common(_S, "burden.read", "/v1/burden", query={"set": cards.SET["code"]}),
     common(_S, "sources.read", "/v1/source-systems"),
     trail(_S),
-    Recipe(_S, "POST", "/v1/fact-batches", "write", _batch, _writes),
-    Recipe(_S, "PUT", "/v1/facts/{period}/{metric}/{unit}", "write", _single, _writes),
-    Recipe(_S, "POST", "/v1/fact-changes", "write", _change, within("facts.amend", EVALUATED)),
+    Recipe(_S, "POST", "/v1/fact-batches", "write", _batch, _writes, _OBJECTS),
+    Recipe(_S, "PUT", "/v1/facts/{period}/{metric}/{unit}", "write", _single, _writes, _OBJECTS),
+    Recipe(_S, "POST", "/v1/fact-changes", "write", _change, within("facts.amend", EVALUATED), _OBJECTS),
     Recipe(_S, "POST", "/v1/source-systems", "write", _source, whole_bureau("sources.write"), _ONE),
     Recipe(
         _S,

@@ -45,6 +45,16 @@ async def test_the_schema_is_published(city: City) -> None:
     assert answer.json()["$schema"].endswith("2020-12/schema")
 
 
+async def test_the_method_catalogue_is_published(city: City) -> None:
+    answer = await city.person("E1").get("/v1/rule-presets")
+    found = {one["method"]: one for one in answer.json()["presets"]}
+    assert found["tolerance"]["sentence_zh"].startswith("基础分9分。漏管率高于5%的部分，每1个百分点扣1.08分")
+    checks = {"rules": [{"id": method, "rule": one["rule"]} for method, one in found.items()]}
+    results = (await city.office.post("/v1/rule-checks", json=checks)).json()["results"]
+    assert [(one["id"], one["ok"], one["findings"]) for one in results] == [(method, True, []) for method in found]
+    assert (await city.person("L2").get("/v1/rule-presets")).json()["code"] == "forbidden"
+
+
 async def test_who_may_not_draft_may_not_check(city: City) -> None:
     body = {"rules": [{"id": "good", "rule": EXAMPLE_RULE}]}
     for path in ("/v1/rule-checks", "/v1/rule-sentences"):

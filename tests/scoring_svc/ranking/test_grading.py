@@ -88,7 +88,7 @@ def test_a_quota_that_cannot_be_met_is_refused_with_its_numbers(
         (False, {1: F, 2: G}, "fgeegggg" + "ff"),
     ],
 )
-def test_a_veto_caps_the_grade(uses: bool, caps: dict[int, str], expected: str) -> None:  # noqa: FBT001 - a table
+def test_a_veto_caps_the_grade(uses: bool, caps: dict[int, str], expected: str) -> None:
     found = units(*TEN, caps=caps)
     assert graded(grading(uses=uses), found) == expected
     assert grade("all", found, grading(uses=uses))[UUID(int=1)].earned == E

@@ -77,14 +77,14 @@ def expected(cells: list[Cell], spread: Fraction) -> dict[tuple[UUID, str], dict
     totals: dict[str, dict[UUID, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
     by_code = {one.code: one for one in CARDS}
     for (unit, code), scores in marks.items():
-        one = by_code[code]
-        if one.type == "veto":
+        told = by_code[code]
+        if told.type == "veto":
             continue
         mean = sum((Fraction(score) for score in scores), Fraction(0)) / len(scores)
         for board in (
             "total",
-            f"level1:{one.level1}",
-            f"level2:{one.level1}/{one.level2}",
+            f"level1:{told.level1}",
+            f"level2:{told.level1}/{told.level2}",
             f"indicator:{code}",
         ):
             totals[board][unit] += mean
@@ -120,9 +120,7 @@ async def test_places_agree_with_exact_fractions(bare_city: City, seed: int, spr
         await repository.place_all(driver, key, source)
         rows = await driver.fetch("SELECT * FROM ranking_places WHERE ranking_id = $1", key)
     wanted = expected(cells, Fraction(spread))
-    found = {
-        (row["unit_id"], row["board"]): {name: row[name] for name in next(iter(wanted.values()))} for row in rows
-    }
+    found = {(row["unit_id"], row["board"]): {name: row[name] for name in next(iter(wanted.values()))} for row in rows}
     assert found == wanted
     assert any(row["tied"] > 1 for row in wanted.values())
     assert len({board for _, board in wanted}) == 1 + 2 + 3 + 3

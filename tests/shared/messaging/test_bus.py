@@ -79,6 +79,7 @@ async def test_a_relay_that_dies_between_sending_and_marking_sends_again_and_it_
         await connection.close()
         await scoring.bus.link.start()
         await scoring.bus.link.wait_connected(5)
+        await scoring.bus._watch.look()
         acked, refused, unanswered = await scoring.bus._relay._publish(rows)
         assert (len(acked), refused, unanswered) == (10, [], [])
         await scoring.stop()

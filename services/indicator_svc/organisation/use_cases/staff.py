@@ -11,8 +11,10 @@ import asyncpg
 from services.indicator_svc.batches import BatchOutcome, DuplicateRow, Refusals, RowOutcome
 from services.indicator_svc.organisation import repository
 from services.indicator_svc.organisation.domain import terms
+from services.indicator_svc.organisation.domain.backdating import effects_of_term
 from services.indicator_svc.organisation.domain.terms import Term
 from services.indicator_svc.organisation.domain.units import Timeline
+from services.indicator_svc.organisation.use_cases.backdating import approved
 from shared.auth import Actor, Reach
 from shared.clock import Clock
 from shared.contracts.identity import person_id, unit_id
@@ -105,9 +107,18 @@ async def add_people(uow: UnitOfWork, given: Sequence[PersonRow], reach: Reach, 
 
 
 async def appoint(
-    uow: UnitOfWork, given_rows: Sequence[AppointmentRow], actor: Actor, reach: Reach, clock: Clock
+    uow: UnitOfWork,
+    given_rows: Sequence[AppointmentRow],
+    actor: Actor,
+    reach: Reach,
+    clock: Clock,
+    approval: str | None = None,
 ) -> BatchOutcome:
-    """Make appointments, all or none; rows that say nothing new are unchanged. Raises RowsRefused."""
+    """Make appointments, all or none; rows that say nothing new are unchanged.
+
+    `approval` is the document that lets somebody have been responsible in a fenced period. Raises RowsRefused and the
+    refusals of approved.
+    """
     now, at = await repository.recording_moment(uow, clock)
     driver = await uow.driver()
     given = [_term(row, at) for row in given_rows]
@@ -129,7 +140,13 @@ async def appoint(
             _demand_reach(reach, term, standing(units[term.unit_id], now.date()))
             _note(term, known, fresh)
     refusals.demand_none()
-    await repository.record_terms(uow, list(fresh.values()))
+    effects = [
+        effect
+        for index, term in enumerate(given)
+        if term.appointment_id in fresh
+        for effect in effects_of_term(None, term, f"/appointments/{index}/effective_from")
+    ]
+    await repository.record_terms(uow, list(fresh.values()), await approved(uow, effects, approval, now))
     for term in fresh.values():
         uow.trail("appoint", "appointment", term.appointment_id, after=repository.appointment_changed(term))
     rows = [
@@ -191,11 +208,20 @@ def standing(unit: Timeline, today: date) -> str:
 
 
 async def move_appointment(
-    uow: UnitOfWork, key: UUID, version: int, changes: Mapping[str, Any], actor: Actor, reach: Reach, clock: Clock
+    uow: UnitOfWork,
+    key: UUID,
+    version: int,
+    changes: Mapping[str, Any],
+    actor: Actor,
+    reach: Reach,
+    clock: Clock,
+    approval: str | None = None,
 ) -> Term:
     """Give an appointment another unit, scope or last day; `changes` may hold unit_code, scope, effective_to.
 
-    Raises NotFound, Stale, AppointmentRevoked, OwnAppointment, RoleNotYours, OutsideScope, SecondLiaison, UnitUnknown.
+    `approval` is the document that lets the change reach back into a fenced period. Raises NotFound, Stale,
+    AppointmentRevoked, OwnAppointment, RoleNotYours, OutsideScope, SecondLiaison, UnitUnknown and the refusals of
+    approved.
     """
     now, at = await repository.recording_moment(uow, clock)
     driver = await uow.driver()
@@ -211,7 +237,8 @@ async def move_appointment(
     _demand_unit(units.get(moved.unit_id), str(code), replace(moved, effective_from=max(today, moved.effective_from)))
     _demand_reach(reach, moved, standing(units[moved.unit_id], today))
     terms.demand_one_liaison(moved, (await repository.terms(driver, liaisons_of=[moved.unit_id])).values())
-    await repository.record_terms(uow, [moved])
+    document = await approved(uow, effects_of_term(term, moved), approval, now)
+    await repository.record_terms(uow, [moved], document)
     before, after = repository.appointment_changed(term), repository.appointment_changed(moved)
     uow.trail("move", "appointment", key, before=before, after=after)
     return moved

@@ -11,7 +11,9 @@ import asyncpg
 from services.indicator_svc.batches import BatchOutcome, DuplicateRow, Refusals, RowOutcome
 from services.indicator_svc.organisation import reading, repository
 from services.indicator_svc.organisation.domain import units as domain
+from services.indicator_svc.organisation.domain.backdating import Effect
 from services.indicator_svc.organisation.domain.units import ParentUnknown, Timeline, UnitCodeTaken
+from services.indicator_svc.organisation.use_cases.backdating import approved
 from shared.auth import Reach
 from shared.clock import Clock
 from shared.contracts.identity import unit_id
@@ -32,9 +34,14 @@ class UnitRow:
     effective_from: date
 
 
-async def create_units(uow: UnitOfWork, given_rows: Sequence[UnitRow], reach: Reach, clock: Clock) -> BatchOutcome:
-    """Create the units of a batch, all or none; rows that say nothing new are unchanged. Raises RowsRefused."""
-    _, at = await repository.recording_moment(uow, clock)
+async def create_units(
+    uow: UnitOfWork, given_rows: Sequence[UnitRow], reach: Reach, clock: Clock, approval: str | None = None
+) -> BatchOutcome:
+    """Create the units of a batch, all or none; rows that say nothing new are unchanged.
+
+    `approval` is the document that lets them begin in a fenced period. Raises RowsRefused and the refusals of approved.
+    """
+    now, at = await repository.recording_moment(uow, clock)
     driver = await uow.driver()
     given: dict[UUID, tuple[int, Timeline]] = {}
     refusals = Refusals("/units")
@@ -62,7 +69,11 @@ async def create_units(uow: UnitOfWork, given_rows: Sequence[UnitRow], reach: Re
         else:
             created.append(place)
     refusals.demand_none()
-    await repository.record_units(uow, created, at)
+    effects = [
+        Effect(one.unit_id, one.spans[0].effective_from, pointer=f"/units/{given[one.unit_id][0]}/effective_from")
+        for one in created
+    ]
+    await repository.record_units(uow, created, at, await approved(uow, effects, approval, now))
     for timeline in created:
         uow.trail("create", "unit", timeline.unit_id, after=repository.unit_changed(timeline))
     rows = [
@@ -91,12 +102,20 @@ def _new_timeline(row: UnitRow, at: datetime) -> Timeline:
 
 
 async def change_unit(
-    uow: UnitOfWork, code: str, version: int, day: date, changes: Mapping[str, Any], reach: Reach, clock: Clock
+    uow: UnitOfWork,
+    code: str,
+    version: int,
+    day: date,
+    changes: Mapping[str, Any],
+    reach: Reach,
+    clock: Clock,
+    approval: str | None = None,
 ) -> Timeline:
     """Rename, move or regroup a unit from a day on; returns its new timeline.
 
     `changes` may hold `name`, `parent_code` and `groups`. A move re-records every unit that stands below it from that
-    day on. Raises NotFound outside the reach, Stale, BeforeUnitExisted, ParentUnknown, UnitCycle, OutsideScope.
+    day on. `approval` is the document that lets the change reach back into a fenced period. Raises NotFound outside
+    the reach, Stale, BeforeUnitExisted, ParentUnknown, UnitCycle, OutsideScope and the refusals of approved.
     """
     now, at = await repository.recording_moment(uow, clock)
     driver = await uow.driver()
@@ -115,7 +134,7 @@ async def change_unit(
     recorded = [changed]
     if "parent_id" in attributes:
         recorded = await _moved(driver, timeline, changed, attributes["parent_id"], day, reach, at)
-    await repository.record_units(uow, recorded, at)
+    await repository.record_units(uow, recorded, at, await approved(uow, [Effect(key, day)], approval, now))
     before, after = repository.unit_changed(timeline), repository.unit_changed(recorded[0])
     uow.trail("change", "unit", key, before=before, after=after)
     for one in recorded[1:]:

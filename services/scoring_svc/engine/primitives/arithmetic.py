@@ -5,10 +5,15 @@ Belongs here: all of these six primitives. Does not belong here: weighted means,
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
 from typing import Any, ClassVar
 
 from services.scoring_svc.engine import reach
 from services.scoring_svc.engine.cell import Cell, Known, answered
+from services.scoring_svc.engine.columns import algebra
+from services.scoring_svc.engine.columns.algebra import Column
+from services.scoring_svc.engine.columns.planning import Planner
+from services.scoring_svc.engine.columns.rounding import rounded
 from services.scoring_svc.engine.language import LABEL, POLICY, Label, Policy
 from services.scoring_svc.engine.measure import (
     LITERAL,
@@ -71,6 +76,10 @@ class Sum(Value):
         total = sum((part.value for part in known), Fraction(0))
         return proved(self, total, [part.proof for part in known])
 
+    def column(self, planner: Planner) -> Column:
+        """Numerators over one denominator, added."""
+        return reduce(algebra.plus, map(planner.value, self.of))
+
     def words(self, speech: Speech, unit: Measure) -> str:
         """`‹a›与‹b›`; points are listed: `‹a›，‹b›`."""
         inner = said_in(speech, self, unit)
@@ -115,6 +124,11 @@ class Difference(Value):
         one, two = self.of.evaluate(cell), self.less.evaluate(cell)
         gap = one.value - two.value
         return proved(self, abs(gap) if self.sign == "absolute" else gap, [one.proof, two.proof])
+
+    def column(self, planner: Planner) -> Column:
+        """Numerators over one denominator, subtracted."""
+        gap = algebra.minus(planner.value(self.of), planner.value(self.less))
+        return algebra.sized(gap) if self.sign == "absolute" else gap
 
     def words(self, speech: Speech, unit: Measure) -> str:
         """`‹a›减‹b›`, or `‹a›与‹b›之差（不计正负）`."""
@@ -169,6 +183,14 @@ class Product(Value):
             proofs.append(known.proof)
         return proved(self, result, proofs)
 
+    def column(self, planner: Planner) -> Column:
+        """Numerators and denominators multiplied; a percent has a hundredfold denominator."""
+        factors = [
+            algebra.scaled(planner.value(part), 1 / _HUNDRED) if planner.percent(part) else planner.value(part)
+            for part in self.of
+        ]
+        return reduce(algebra.times, factors)
+
     def words(self, speech: Speech, unit: Measure) -> str:
         """`‹a›×‹b›`."""
         inner = NUMBER if speech.measure(self).literal and unit.unit == POINTS.unit else LITERAL
@@ -218,7 +240,7 @@ class Ratio(Value):
         if self.as_ == "percent":
             found = reach.scaled(found, _HUNDRED)
         instead = self.if_zero.as_if
-        return found if instead is None or below.low is None else reach.union([found, reach.point(rational(instead))])
+        return found if instead is None else reach.union([found, reach.point(rational(instead))])
 
     def evaluate(self, cell: Cell) -> Known:
         """Divide the numbers as written; percent times a hundred; a divisor of nought is for `if_zero`."""
@@ -228,6 +250,14 @@ class Ratio(Value):
             return answered(self.if_zero, "DIVISION_BY_ZERO", {"kind": self.kind, "at": self.at, "of": of})
         quotient = above.value / below.value
         return proved(self, quotient * 100 if self.as_ == "percent" else quotient, of)
+
+    def column(self, planner: Planner) -> Column:
+        """The divisor becomes the denominator: one per row, unless it is a constant."""
+        above, below = planner.value(self.of), planner.value(self.to)
+        quotient = algebra.divided(above, below)
+        if self.as_ == "percent":
+            quotient = algebra.scaled(quotient, _HUNDRED)
+        return planner.answered(quotient, lambda rows: below.of(rows).num == 0, self.if_zero, "DIVISION_BY_ZERO")
 
     def words(self, speech: Speech, unit: Measure) -> str:  # noqa: ARG002 - a ratio has its own unit
         """`‹a›÷‹b›（%）（除数为零时‹policy›）`."""
@@ -288,6 +318,10 @@ class Round(Value):
         known = self.of.evaluate(cell)
         return proved(self, self._rounding.apply(known.value), [known.proof])
 
+    def column(self, planner: Planner) -> Column:
+        """Whole division on magnitudes."""
+        return rounded(planner.value(self.of), self.mode, self.places)
+
     def words(self, speech: Speech, unit: Measure) -> str:
         """`‹v›（四舍五入，4位小数）`."""
         return f"{self.of.words(speech, unit)}{speech.rounded(self._rounding)}"
@@ -336,6 +370,10 @@ class Limit(Value):
         value = known.value if low is None else max(known.value, low)
         value = value if high is None else min(value, high)
         return proved(self, value, [known.proof], moved=shortest(value - known.value))
+
+    def column(self, planner: Planner) -> Column:
+        """Floor, then ceiling."""
+        return algebra.clamped(planner.value(self.of), *self._edges)
 
     def words(self, speech: Speech, unit: Measure) -> str:
         """`‹v›（最多扣2分）`, `‹v›（最低0分，最高1分）`."""

@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 from services.scoring_svc.engine import reach
 from services.scoring_svc.engine.cell import Cell, Known, Stop, text_of
+from services.scoring_svc.engine.columns.algebra import Column, Test, choose, compared, constant, several, stopped
+from services.scoring_svc.engine.columns.planning import Planner
 from services.scoring_svc.engine.conditions import check_categories
 from services.scoring_svc.engine.findings import Report
 from services.scoring_svc.engine.language import EDGES, LABEL, Input, Interval, Label, check_edges
@@ -151,6 +153,19 @@ class Table(Value):
             return Known(gives.value, {**proof, "value": text_of(gives.value), "of": [known.proof, gives.proof]})
         raise Stop("refused", "ROW_REFUSED", self.at, {"kind": self.kind, "at": self.at, "of": [known.proof]})
 
+    def column(self, planner: Planner) -> Column:
+        """The first row whose test holds."""
+        of, uncovered = planner.value(self.of), stopped(planner.reason("refused", "ROW_REFUSED"))
+        gives = [uncovered if row.gives is None else planner.value(row.gives) for row in self.rows]
+        return choose([self._holds(planner, of, row) for row in self.rows], [*gives, uncovered], first=[of])
+
+    def _holds(self, planner: Planner, of: Column, row: Row) -> Test:
+        if row.in_ is not None:
+            return planner.one_of(self.of.name if isinstance(self.of, Name) else "", row.in_)
+        edges = {edge: getattr(row.interval, edge) for edge in EDGES} if row.equal is None else {"equal": row.equal}
+        tests = [compared(of, how, constant(rational(text))) for how, text in edges.items() if text is not None]
+        return several(tests, decides=False)
+
     def words(self, speech: Speech, unit: Measure) -> str:
         """`‹of›（不低于75%且低于85%：15分；…）`."""
         measure, inner = speech.measure(self.of), said_in(speech, self, unit)
@@ -239,6 +254,11 @@ class When(Value):
                 "not_applied": [_shadow(node, cell) for i, node in enumerate(branches) if i != applied],
             },
         )
+
+    def column(self, planner: Planner) -> Column:
+        """The branch of the first case that holds."""
+        tests = [planner.test(case.if_) for case in self.cases]
+        return choose(tests, [planner.value(branch) for branch in (*(c.then for c in self.cases), self.otherwise)])
 
     def words(self, speech: Speech, unit: Measure) -> str:
         """`‹if›的，‹then›；其余‹otherwise›`."""

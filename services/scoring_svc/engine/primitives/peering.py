@@ -9,8 +9,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar
 
+import numpy as np
+
 from services.scoring_svc.engine import reach
 from services.scoring_svc.engine.cell import Cell, Known, Stop, answered, text_of
+from services.scoring_svc.engine.columns.algebra import MOVING, NO_FORM, Column, NoColumn, Vector
+from services.scoring_svc.engine.columns.batch import Batch
+from services.scoring_svc.engine.columns.combining import Reduced, check_order
+from services.scoring_svc.engine.columns.grouping import grouped as grouped_columns
+from services.scoring_svc.engine.columns.grouping import grouped_bounds
+from services.scoring_svc.engine.columns.placing import average_of, given_by, peer_parts, places_in, rows_of
+from services.scoring_svc.engine.columns.planning import Planner
 from services.scoring_svc.engine.conditions import check_categories
 from services.scoring_svc.engine.language import COMBINE, GROUP, POLICY, WITHIN, Combine, Group, Policy, Within
 from services.scoring_svc.engine.measure import Measure, Scope
@@ -155,6 +164,28 @@ class Peers(Value):
             return answered(self.if_empty, nothing.code, proof)
         return Known(value, {**proof, "value": text_of(value)})
 
+    def column(self, planner: Planner) -> Column:
+        """One value per group of units; without the unit itself, one per unit."""
+        if self.group is not None and (self.self_ == "excluded" or self.group.rolling_days is not None):
+            raise NoColumn(NO_FORM, self.at)
+        gives = planner.value(self.gives)
+        classes = planner.classes(self.group)
+        bounds = grouped_bounds(self.group, self.combine, gives, planner.room.units, classes)
+        part = peer_parts(planner, self.within, planner.only(self.only), gives, planner.by(self.group))
+
+        def found(batch: Batch) -> tuple[Reduced, Vector]:
+            units = part(batch)
+            taken, segment = units.parts.taken(batch.refused), units.segment
+            items = units.parts.items(segment, taken)
+            if self.self_ == "excluded":
+                own = segment, np.where(taken, np.cumsum(taken) - 1, -1)
+                reduced = grouped_columns(self.group, self.combine, items, units.count, own)
+                return reduced, Vector(reduced.num, reduced.den, units.place_stop)
+            reduced = rows_of(grouped_columns(self.group, self.combine, items, units.count), segment)
+            return reduced, Vector(reduced.num, reduced.den, units.parts.stop)
+
+        return planner.combined(bounds, found, self.if_empty)
+
     def _combined(self, cell: Cell, place: tuple[Any, ...], units: list[tuple[str, Part]]) -> Any:
         def find() -> Any:
             items = [part.item for _, part in units if part.item is not None]
@@ -259,6 +290,34 @@ class Rank(Value):
         if left_out:
             proof["left_out"] = left_out
         return Known(value, proof)
+
+    def column(self, planner: Planner) -> Column:
+        """Units sorted by exact value inside their group; what places give is tabulated once."""
+        of, gives = planner.value(self.of), planner.placed().value(self.gives)
+        check_order(of)
+        averaged = self.ties == "average"
+        if averaged and gives.moving:
+            raise NoColumn(MOVING, self.at)
+        part = peer_parts(planner, self.within, planner.only(self.only), of, None)
+
+        def run(batch: Batch) -> Vector:
+            units = part(batch)
+            taken = np.flatnonzero(units.parts.taken(batch.refused))
+            num = units.parts.value.num[taken] * (-1 if self.best == "highest" else 1)
+            dens = units.parts.value.dens()[taken] if of.moving else of.den
+            place, tied = places_in(units.segment[taken], units.count, num, dens, dense=self.ties == "dense")
+            given = average_of(gives, place, tied) if averaged else given_by(gives, place)
+            found = np.zeros(batch.size, np.int64)
+            den, stop = np.ones(batch.size, np.int64), units.parts.stop.copy()
+            found[taken], den[taken], stop[taken] = given.num, given.dens(), given.stop
+            return Vector(found, den if averaged or gives.moving else gives.den, stop)
+
+        most = planner.room.units if averaged else 1
+        bounds = min(gives.low, 0) * most, max(gives.high, 0) * most, gives.den * most
+        placed = Column(*bounds, run, moving=averaged or gives.moving)
+        return planner.answered(
+            placed, lambda batch: ~part(batch).parts.taken(batch.refused), self.if_unranked, "UNRANKED"
+        )
 
     def _given(self, cell: Cell, place: int) -> Known:
         """What a place gives: tabulated once, since it depends on the place alone."""

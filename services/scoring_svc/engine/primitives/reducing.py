@@ -8,6 +8,12 @@ from typing import Any, ClassVar
 
 from services.scoring_svc.engine import reach
 from services.scoring_svc.engine.cell import Cell, Known, answered, text_of
+from services.scoring_svc.engine.columns.algebra import Column, Vector, earlier
+from services.scoring_svc.engine.columns.batch import Batch
+from services.scoring_svc.engine.columns.combining import Reduced, first_stop, parts_column
+from services.scoring_svc.engine.columns.grouping import grouped as grouped_columns
+from services.scoring_svc.engine.columns.grouping import grouped_bounds
+from services.scoring_svc.engine.columns.planning import MOST_RECORDS, Planner
 from services.scoring_svc.engine.language import COMBINE, GROUP, POLICY, Combine, Group, Input, Policy
 from services.scoring_svc.engine.measure import UNKNOWN, Measure, Scope
 from services.scoring_svc.engine.nodes import ONLY, VALUE, Condition, Constant, Name, Value, primitive
@@ -97,6 +103,22 @@ class Each(Value):
         except NothingToCombine as nothing:
             return answered(self.if_empty, nothing.code, proof)
         return Known(value, {**proof, "value": text_of(value)})
+
+    def column(self, planner: Planner) -> Column:
+        """All records of all rows at once, combined by the row that owns them."""
+        inner, records = planner.inside(self.in_), planner.name(self.in_)
+        gives = inner.value(self.gives)
+        bounds = grouped_bounds(self.group, self.combine, gives, MOST_RECORDS, inner.classes(self.group))
+        part = parts_column(inner.only(self.only), gives, inner.by(self.group))
+
+        def found(batch: Batch) -> tuple[Reduced, Vector]:
+            rows, owner = batch.opened(self.in_)
+            parts = part(rows)
+            reduced = grouped_columns(self.group, self.combine, parts.items(owner), batch.size)
+            stop = earlier(records.of(batch).stop, first_stop(owner, parts.stop, batch.size))
+            return reduced, Vector(reduced.num, reduced.den, stop)
+
+        return planner.combined(bounds, found, self.if_empty)
 
     def words(self, speech: Speech, unit: Measure) -> str:
         """`‹in›逐项计：‹gives›；取合计`; a name: `‹in›‹name›的平均值`; gives "1": `‹in›的次数`."""

@@ -12,6 +12,10 @@ from typing import ClassVar
 
 from services.scoring_svc.engine import reach
 from services.scoring_svc.engine.cell import Cell, Known, Stop
+from services.scoring_svc.engine.columns import algebra
+from services.scoring_svc.engine.columns.algebra import Column
+from services.scoring_svc.engine.columns.planning import Planner
+from services.scoring_svc.engine.columns.rounding import rounded
 from services.scoring_svc.engine.language import WHOLE_TYPES, Input
 from services.scoring_svc.engine.measure import LITERAL, Measure, Scope
 from services.scoring_svc.engine.nodes import VALUE, Constant, Name, Value, primitive
@@ -90,6 +94,16 @@ class Step(Value):
             steps = Fraction(floor(steps) if self.mode == "whole" else ceil(steps))
         result = steps * rational(self.gives)
         return proved(self, result, [measure.proof, line.proof], steps=shortest(steps))
+
+    def column(self, planner: Planner) -> Column:
+        """The gap cut off at nought, divided down or up to whole steps, or left over a larger denominator."""
+        gap = algebra.minus(planner.value(self.of), planner.value(self.from_))
+        if self.direction == "below":
+            gap = algebra.scaled(gap, Fraction(-1))
+        steps = algebra.scaled(algebra.clamped(gap, Fraction(0), None), 1 / rational(self.per))
+        if self.mode != "proportional":
+            steps = rounded(steps, "floor" if self.mode == "whole" else "ceiling", 0)
+        return algebra.scaled(steps, rational(self.gives))
 
     def words(self, speech: Speech, unit: Measure) -> str:  # noqa: ARG002 - a step gives points
         """`‹of›高于‹from›的部分，每‹per›扣‹g›分（不足一档不计）`; from 0: `‹of›每‹per›扣‹g›分`."""
@@ -250,6 +264,37 @@ class Linear(Value):
             raise Stop("not_scorable", code, self.at, {"kind": self.kind, "at": self.at, "of": proofs})
         return proved(self, self.at_value(known.value, points), proofs)
 
+    def column(self, planner: Planner) -> Column:
+        """One straight line per segment, chosen by the measure; points that move may also change the order."""
+        of, ats = planner.value(self.of), [planner.value(place.at) for place in self.through]
+        gives = [rational(place.gives) for place in self.through]
+        segments = [
+            _segment(of, (one, gives[index]), (two, gives[index + 1])) for index, (one, two) in enumerate(pairwise(ats))
+        ]
+        ends = [algebra.constant(gives[0]), algebra.constant(gives[-1])]
+        if self.before == "extend":
+            ends[0] = segments[0]
+        if self.after == "extend":
+            ends[1] = segments[-1]
+        values = [ends[0], ends[1], *segments]
+
+        def along(outer: str, inner: str) -> Column:
+            tests = [algebra.compared(of, outer, ats[0]), algebra.compared(of, inner, ats[-1])]
+            return algebra.choose([*tests, *(algebra.compared(of, outer, at) for at in ats[1:-1])], values)
+
+        numbers = [at.fixed for at in ats if at.fixed is not None]
+        if len(numbers) == len(ats):
+            return along("at_most", "at_least") if numbers[0] < numbers[-1] else along("at_least", "at_most")
+        flat = [algebra.compared(one, "equal", two) for index, one in enumerate(ats) for two in ats[index + 1 :]]
+        rising = algebra.several([algebra.compared(one, "below", two) for one, two in pairwise(ats)], decides=False)
+        falling = algebra.several([algebra.compared(one, "above", two) for one, two in pairwise(ats)], decides=False)
+        disordered = [algebra.stopped(planner.reason("not_scorable", code)) for code in ("LINE_FLAT", "LINE_UNORDERED")]
+        return algebra.choose(
+            [algebra.several(flat, decides=True), rising, falling],
+            [disordered[0], along("at_most", "at_least"), along("at_least", "at_most"), disordered[1]],
+            first=[of, *ats],
+        )
+
     def words(self, speech: Speech, unit: Measure) -> str:  # noqa: ARG002 - a line gives points
         """`按‹of›直线计分：‹at›得‹g›分，…；起点之外保持不变，终点之外按同一直线延伸`."""
         measure = speech.measure(self.of)
@@ -278,6 +323,12 @@ def disorder(numbers: list[Fraction]) -> str | None:
 
 def _along(number: Fraction, one: tuple[Fraction, Fraction], two: tuple[Fraction, Fraction]) -> Fraction:
     return one[1] + (number - one[0]) * (two[1] - one[1]) / (two[0] - one[0])
+
+
+def _segment(of: Column, one: tuple[Column, Fraction], two: tuple[Column, Fraction]) -> Column:
+    """The line through two points: `gives` of the first, and what the way from it to `of` adds."""
+    way = algebra.divided(algebra.minus(of, one[0]), algebra.minus(two[0], one[0]))
+    return algebra.plus(algebra.constant(one[1]), algebra.scaled(way, two[1] - one[1]))
 
 
 def _ends(span: Span) -> Iterator[tuple[Fraction, bool]]:

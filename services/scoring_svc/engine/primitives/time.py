@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 from services.scoring_svc.engine import reach
 from services.scoring_svc.engine.cell import Cell, Known, Stop
+from services.scoring_svc.engine.columns.algebra import Column, minus, scaled
+from services.scoring_svc.engine.columns.planning import Planner
 from services.scoring_svc.engine.measure import DATE, DAYS, Measure, Scope
 from services.scoring_svc.engine.nodes import VALUE, Value, primitive
 from services.scoring_svc.engine.primitives.arithmetic import proved
@@ -30,10 +32,10 @@ def dated(scope: Scope, value: Value) -> None:
         scope.mismatch(value.at, "此处须为日期", "here must stand a date")
 
 
-def _calendar(cell: Cell) -> WorkingCalendar:
-    if cell.group.calendar is None:
+def _known(calendar: WorkingCalendar | None) -> WorkingCalendar:
+    if calendar is None:
         raise CalendarUnknown
-    return cell.group.calendar
+    return calendar
 
 
 def _on_calendar(at: str, proofs: list[dict[str, Any]], find: Callable[[], Any]) -> Any:
@@ -78,20 +80,26 @@ class Deadline(Value):
     def evaluate(self, cell: Cell) -> Known:
         """Count, then move off a closed day."""
         known = self.from_.evaluate(cell)
-        due = _on_calendar(self.at, [known.proof], lambda: self._due(cell, known.value))
+        due = _on_calendar(self.at, [known.proof], lambda: self._due(cell.group.calendar, known.value))
         return Known(due, {"kind": self.kind, "at": self.at, "value": due.isoformat(), "of": [known.proof]})
 
-    def _due(self, cell: Cell, start: date) -> date:
+    def column(self, planner: Planner) -> Column:
+        """The same counting, once for every distinct day."""
+        return planner.on_calendar(
+            [planner.value(self.from_)], lambda calendar, start: self._due(calendar, start).toordinal()
+        )
+
+    def _due(self, calendar: WorkingCalendar | None, start: date) -> date:
         count, same_day = int(self.count), self.start == "same_day"
         if count > _MOST_DAYS:
             raise OverflowError
         if self.in_ == "working_days":
-            due = _calendar(cell).nth_working_day(start, count, same_day=same_day)
+            due = _known(calendar).nth_working_day(start, count, same_day=same_day)
         elif self.in_ == "months":
             due = months_after(start, count, self.month_end or "")
         else:
             due = start + timedelta(days=count - same_day)
-        return due if self.if_closed == "keep" else _calendar(cell).move(due, self.if_closed)
+        return due if self.if_closed == "keep" else _known(calendar).move(due, self.if_closed)
 
     def words(self, speech: Speech, unit: Measure) -> str:  # noqa: ARG002 - a date has no unit
         """`‹from›后第‹n›个工作日（遇休息日顺延）`, `‹from›后‹n›个月`."""
@@ -147,8 +155,19 @@ class DaysBetween(Value):
         of = [start.proof, end.proof]
         if self.in_ == "days":
             return proved(self, Fraction((end.value - start.value).days), of)
-        count = _on_calendar(self.at, of, lambda: _calendar(cell).working_days_after(start.value, end.value))
+        count = _on_calendar(
+            self.at, of, lambda: _known(cell.group.calendar).working_days_after(start.value, end.value)
+        )
         return proved(self, Fraction(count), of)
+
+    def column(self, planner: Planner) -> Column:
+        """Days are numbers and subtract; working days are counted once for every distinct pair of days."""
+        start, end = planner.value(self.from_), planner.value(self.to)
+        if self.in_ == "days":
+            return scaled(minus(start, end), Fraction(-1))
+        return planner.on_calendar(
+            [start, end], lambda calendar, *days: _known(calendar).working_days_after(days[0], days[1])
+        )
 
     def words(self, speech: Speech, unit: Measure) -> str:  # noqa: ARG002 - days have their own unit
         """`‹to›晚于‹from›的工作日数` / `the working days by which ‹to› is after ‹from›`."""

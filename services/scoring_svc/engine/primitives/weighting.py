@@ -5,11 +5,16 @@ Belongs here: weighted_mean. Does not belong here: means over records or units; 
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import lcm
+from functools import reduce
+from math import ceil, lcm
 from typing import ClassVar
 
 from services.scoring_svc.engine import reach
 from services.scoring_svc.engine.cell import Cell, Known, Stop
+from services.scoring_svc.engine.columns import algebra
+from services.scoring_svc.engine.columns.algebra import NO_FORM, Column, NoColumn, Test
+from services.scoring_svc.engine.columns.batch import Batch
+from services.scoring_svc.engine.columns.planning import Planner, Scale
 from services.scoring_svc.engine.language import ROUNDING
 from services.scoring_svc.engine.measure import Measure, Scope
 from services.scoring_svc.engine.nodes import VALUE, Value, primitive
@@ -115,6 +120,38 @@ class WeightedMean(Value):
             return proved(self, geometric_mean(kept, self.rounding), proofs, weight=shortest(weight))
         mean = sum((weight * value for weight, value in kept), Fraction(0)) / weight
         return proved(self, mean, proofs, weight=shortest(weight))
+
+    def column(self, planner: Planner) -> Column:
+        """Weighted values added, over the weights; `renormalise` adds up the weights of each row's own parts."""
+        weights = [rational(part.weight) for part in self.parts]
+        values = [planner.value(part.value) for part in self.parts]
+        if self.rounding is not None:
+            return self._geometric(planner, values, weights, self.rounding)
+        if self.missing != "renormalise":
+            total = reduce(algebra.plus, map(algebra.scaled, values, weights))
+            return algebra.scaled(total, 1 / sum(weights, Fraction(0)))
+        gone, zero = [planner.not_scorable(value) for value in values], algebra.constant(Fraction(0))
+        kept = [algebra.choose([test], [zero, value]) for test, value in zip(gone, values, strict=True)]
+        shares = [
+            algebra.choose([test], [zero, algebra.constant(weight)]) for test, weight in zip(gone, weights, strict=True)
+        ]
+        weight = reduce(algebra.plus, shares)
+        mean = algebra.divided(reduce(algebra.plus, map(algebra.scaled, kept, weights)), weight)
+        empty = Test(lambda rows: (weight.of(rows).num == 0, algebra.nothing(rows)))
+        none = algebra.stopped(planner.reason("not_scorable", "NOTHING_SCORABLE"))
+        return algebra.choose([empty], [none, mean], first=[mean])
+
+    def _geometric(self, planner: Planner, values: list[Column], weights: list[Fraction], rounding: Rounding) -> Column:
+        """The same comparing of whole powers, far beyond 62 bits, once for every distinct row of parts."""
+        if self.missing == "renormalise":
+            raise NoColumn(NO_FORM, self.at)
+        shift = 10**rounding.places
+
+        def answer(_: Batch, *parts: int) -> tuple[int, int]:
+            numbers = [Fraction(num, value.den) for num, value in zip(parts, values, strict=True)]
+            return int(geometric_mean(list(zip(weights, numbers, strict=True)), rounding) * shift), 0
+
+        return planner.distinct(values, answer, Scale(shift, 0, ceil(max(value.span[1] for value in values) * shift)))
 
     def words(self, speech: Speech, unit: Measure) -> str:
         """`加权平均（‹v› ‹w›、…，共‹out_of›；缺项则不可考核）`."""

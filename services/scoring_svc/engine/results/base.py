@@ -10,6 +10,9 @@ from fractions import Fraction
 from typing import Any, ClassVar, TypeVar
 
 from services.scoring_svc.engine.cell import Cell
+from services.scoring_svc.engine.columns.algebra import NO_FORM, NoColumn
+from services.scoring_svc.engine.columns.planning import Planner
+from services.scoring_svc.engine.columns.results import ResultColumn
 from services.scoring_svc.engine.measure import Scope
 from services.scoring_svc.engine.numbers import shortest
 from services.scoring_svc.engine.reach import ANYTHING, Reach
@@ -77,6 +80,10 @@ class Result(ABC):
     @abstractmethod
     def words(self, speech: Speech) -> str:
         """The result as people read it, without the definitions."""
+
+    def column(self, planner: Planner) -> ResultColumn:  # noqa: ARG002 - the results' common signature
+        """The column form: the result of all rows at once. Raises NoColumn; then the reference evaluates."""
+        raise NoColumn(NO_FORM, self.at)
 
     def attains(self, scope: Scope) -> Reach:  # noqa: ARG002 - only results that are numbers have ends
         """The lowest and highest attainable value, where the result is a number."""

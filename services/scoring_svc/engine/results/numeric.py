@@ -6,10 +6,15 @@ that replaces a result; that is the group's.
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
 from typing import ClassVar
 
 from services.scoring_svc.engine import reach
 from services.scoring_svc.engine.cell import Cell
+from services.scoring_svc.engine.columns.algebra import clamped, compared, constant, minus, plus
+from services.scoring_svc.engine.columns.planning import Planner
+from services.scoring_svc.engine.columns.results import EntryColumn, ResultColumn, decimal_text, moved
+from services.scoring_svc.engine.columns.rounding import rounding
 from services.scoring_svc.engine.language import LABEL, ROUNDING, Label
 from services.scoring_svc.engine.measure import POINTS, Scope, measure_of
 from services.scoring_svc.engine.nodes import VALUE, Value
@@ -98,6 +103,22 @@ class Points(Result):
             entries.append(Entry("rounding", value - total))
         return Answer(self.rounding.text(value), shortest(value), tuple(entries), number=value)
 
+    def column(self, planner: Planner) -> ResultColumn:
+        """Each clause a column; their sum, its floor and ceiling, its rounding, and what each of these moved."""
+        base = constant(rational(self.base))
+        clauses = [EntryColumn("clause", planner.value(one.points), one.clause) for one in self.clauses]
+        total = reduce(plus, [base, *(entry.amount for entry in clauses)])
+        entries = [EntryColumn("base", base), *clauses]
+        for name, how, edge in (("floor", "below", edge_of(self.floor)), ("ceiling", "above", edge_of(self.ceiling))):
+            if edge is not None:
+                acts = compared(total, how, constant(edge))
+                entries.append(EntryColumn(name, minus(constant(edge), total), acts=acts))
+                total = clamped(total, edge if name == "floor" else None, edge if name == "ceiling" else None)
+        value, rest = rounding(total, self.rounding.mode, self.rounding.places)
+        entries.append(moved("rounding", rest))
+        places = self.rounding.places
+        return ResultColumn(self.kind, value, lambda scaled: decimal_text(scaled, places), tuple(entries))
+
     def words(self, speech: Speech) -> str:
         """`基础分2分。…。扣完为止，不设上限，四舍五入保留2位小数。`."""
         said = []
@@ -167,6 +188,13 @@ class Figure(Result):
         if value != known.value:
             entries.append(Entry("rounding", value - known.value))
         return Answer(self.rounding.text(value), shortest(value), tuple(entries), number=value)
+
+    def column(self, planner: Planner) -> ResultColumn:
+        """The value rounded, and what rounding moved."""
+        exact, places = planner.value(self.value), self.rounding.places
+        value, rest = rounding(exact, self.rounding.mode, places)
+        entries = (EntryColumn("value", exact), moved("rounding", rest))
+        return ResultColumn(self.kind, value, lambda scaled: decimal_text(scaled, places), entries)
 
     def words(self, speech: Speech) -> str:
         """`‹v›（只舍不入，0位小数）。`."""

@@ -4,10 +4,14 @@ Belongs here: these three results. Does not belong here: how a level is reached 
 """
 
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
 from typing import Any, ClassVar
 
 from services.scoring_svc.engine.cell import Cell
+from services.scoring_svc.engine.columns.algebra import Column, choose, clamped, constant, plus
+from services.scoring_svc.engine.columns.planning import Planner
+from services.scoring_svc.engine.columns.results import EntryColumn, ResultColumn
 from services.scoring_svc.engine.findings import Report
 from services.scoring_svc.engine.language import CHOICE, Choice, Input
 from services.scoring_svc.engine.measure import DATE, POINTS, Scope
@@ -41,6 +45,12 @@ class Date(Result):
         known = self.value.evaluate(cell)
         text = known.value.isoformat()
         return Answer(text, text, because=known.proof)
+
+    def column(self, planner: Planner) -> ResultColumn:
+        """The date as a day of the era; a row without a date holds 0."""
+        return ResultColumn(
+            self.kind, planner.value(self.value), lambda day: date.fromordinal(day).isoformat() if day else ""
+        )
 
     def words(self, speech: Speech) -> str:
         """`期限：‹v›。` / `Due: ‹v›.`."""
@@ -186,6 +196,31 @@ class Level(Result):
         proof = {"kind": "level", "at": self.at, "value": ids[place], "of": [*because, *limits]}
         return Answer(ids[place], ids[place], because=proof)
 
+    def column(self, planner: Planner) -> ResultColumn:
+        """The level's number from the best one down; each limit chooses between it and a lower one."""
+        ids = self._ids()
+        place = self._start_column(planner)
+        for limit in self.limits:
+            test = planner.test(limit.if_)
+            if limit.not_above is not None:
+                lower = clamped(place, Fraction(ids.index(limit.not_above)), None)
+            else:
+                lower = clamped(plus(place, constant(Fraction(limit.lower_by or 0))), None, Fraction(len(ids) - 1))
+            place = choose([test], [lower, place], first=[place])
+        return ResultColumn(self.kind, place, lambda index: ids[index])
+
+    def _start_column(self, planner: Planner) -> Column:
+        numbers = {level: constant(Fraction(index)) for index, level in enumerate(self._ids())}
+        if isinstance(self.start, Start):
+            tests = [planner.test(case.if_) for case in self.start.cases]
+            return choose(tests, [numbers[level] for level in self._begun(self.start)])
+        ids = planner.categories(self.start)
+        tests = [planner.one_of(self.start, (one,)) for one in ids[:-1]]
+        return choose(tests, [numbers[one] for one in ids], first=[planner.name(self.start)])
+
+    def _begun(self, start: Start) -> list[str]:
+        return [*(case.then for case in start.cases), start.otherwise]
+
     def _started(self, cell: Cell) -> tuple[str, list[dict[str, Any]]]:
         if not isinstance(self.start, Start):
             known = cell.read(self.start)
@@ -272,6 +307,11 @@ class Tree(Result):
         """Its worth as written."""
         number = rational(self.worth)
         return Answer(self.worth, self.worth, (Entry("value", number),), number=number)
+
+    def column(self, planner: Planner) -> ResultColumn:  # noqa: ARG002 - a tree reads no fact
+        """Its worth as written, in every row."""
+        worth, text = constant(rational(self.worth)), self.worth
+        return ResultColumn("points", worth, lambda _: text, (EntryColumn("value", worth),))
 
     def words(self, speech: Speech) -> str:
         """`总分‹w›分，各级之和相等。` / `‹w› points in all; every level adds up.`."""
