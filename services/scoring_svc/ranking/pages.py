@@ -18,6 +18,7 @@ from shared.auth import Actor, Reach
 
 _MOST_BYTES = 64_000_000
 _REMEMBER_SECONDS = 1.0
+_NOBODY: frozenset[UUID] = frozenset()
 
 
 class _Row(msgspec.Struct):
@@ -34,12 +35,13 @@ class Page:
     shows: str
     whole: bytes
     head: Mapping[str, msgspec.Raw]
-    rows: Sequence[tuple[UUID, msgspec.Raw]]
+    rows: Sequence[msgspec.Raw]
+    row_of: Mapping[UUID, int]
     headers: Mapping[str, str]
 
     def some(self, units: frozenset[UUID]) -> bytes:
         """The page with only those units' rows."""
-        rows = [row for unit, row in self.rows if unit in units]
+        rows = [self.rows[number] for number in sorted(self.row_of[unit] for unit in units if unit in self.row_of)]
         return msgspec.json.encode({**self.head, "units": rows})
 
 
@@ -47,30 +49,30 @@ def page_of(row: Mapping[str, Any]) -> Page:
     """The page of a row of `rankings`."""
     whole = row["body"].encode()
     head = msgspec.json.decode(whole, type=dict[str, msgspec.Raw])
-    raw = msgspec.json.decode(head["units"], type=list[msgspec.Raw])
-    rows = [(msgspec.json.decode(one, type=_Row).unit_id, one) for one in raw]
+    rows = msgspec.json.decode(head["units"], type=list[msgspec.Raw])
+    row_of = {msgspec.json.decode(one, type=_Row).unit_id: number for number, one in enumerate(rows)}
     headers = {"etag": f'"{row["version"]}"', "cache-control": "private, max-age=31536000, immutable"}
-    return Page(row["ranking_id"], row["set_id"], row["period"], row["shows"], whole, head, rows, headers)
+    return Page(row["ranking_id"], row["set_id"], row["period"], row["shows"], whole, head, rows, row_of, headers)
 
 
 @dataclass(frozen=True)
 class Party:
     """The evaluated and evaluating units of a set: whom its published rankings are for.
 
-    `roots`: their places in today's tree. `stood`: the codes of each unit and of all above it, wherever it stood today
-    or in the span; the reading rule of `shared.directory.held`, for a reader who is told by grants alone.
+    `roots`: their places in today's tree. `below`: by code of a unit, those of the party that stood at or below it
+    today or in the span; the reading rule of `shared.directory.held`, for readers who are told by grants alone.
     """
 
     roots: frozenset[str]
-    stood: Mapping[UUID, frozenset[str]]
-    codes: frozenset[str]
+    units: frozenset[UUID]
+    below: Mapping[str, frozenset[UUID]]
 
     def includes(self, actor: Actor, reach: Reach) -> bool:
         """Whether the actor reads all or a unit of the party, or serves in one or below one today."""
         return (
             reach.everything
-            or any(unit in self.stood for unit in reach.units)
-            or any(_last(root) in self.codes for root in reach.subtrees)
+            or not self.units.isdisjoint(reach.units)
+            or any(_last(root) in self.below for root in reach.subtrees)
             or any(not self.roots.isdisjoint(_upwards(grant.path)) for grant in actor.grants)
         )
 
@@ -78,21 +80,21 @@ class Party:
         """The units of the party whose rows the reader sees as their own: held today or in the span; None: all."""
         if reach.everything:
             return None
-        roots = {_last(root) for root in reach.subtrees}
-        return frozenset(
-            unit for unit, codes in self.stood.items() if unit in reach.units or not roots.isdisjoint(codes)
-        )
+        found = self.units.intersection(reach.units)
+        return found.union(*(self.below.get(_last(root), _NOBODY) for root in reach.subtrees))
 
 
 def party_of(stood: Iterable[tuple[UUID, str, bool]]) -> Party:
     """The party of units, by where they stood: unit, path, whether that is today's."""
-    codes: dict[UUID, frozenset[str]] = {}
-    roots = set()
+    below: dict[str, set[UUID]] = {}
+    roots, units = set(), set()
     for unit, path, today in stood:
-        codes[unit] = codes.get(unit, frozenset()) | frozenset(path.rstrip("/").split("/"))
+        units.add(unit)
+        for code in path.rstrip("/").split("/"):
+            below.setdefault(code, set()).add(unit)
         if today:
             roots.add(path)
-    return Party(frozenset(roots), codes, frozenset().union(*codes.values()))
+    return Party(frozenset(roots), frozenset(units), {code: frozenset(found) for code, found in below.items()})
 
 
 def _last(root: str) -> str:

@@ -87,7 +87,7 @@ async def list_bottom(
 @router.get("/rankings/{ranking_id}/boards")
 async def list_boards(ranking_id: UUID, request: Request, actor: Reader, uow: Uow) -> BoardsOut:
     """What a published ranking ranks, and among whom."""
-    await page_for(uow, ranking_id, actor, request)
+    await page_for(request, ranking_id, actor, actor.reach("rankings.read"))
     rows = await repository.boards_of(await uow.driver(), ranking_id)
     return BoardsOut(items=[BoardOut(board=row["board"], group=row["peers"], ranked=row["ranked"]) for row in rows])
 
@@ -107,7 +107,7 @@ async def list_places(
     key = decode_cursor(cursor, 2, ids=[1])
     if key is not None and not (key[0].isdecimal() and len(key[0]) < 10):  # noqa: PLR2004 - what the column holds
         raise Malformed(details=[Detail("?cursor", "malformed")])
-    page, party = await page_for(uow, ranking_id, actor, request)
+    page, party = await page_for(request, ranking_id, actor, actor.reach("rankings.read"))
     row = await _published(uow, page)
     await _demand_board(uow, ranking_id, board, group)
     driver = await uow.driver()
@@ -130,7 +130,7 @@ async def list_places(
 @router.get("/rankings/{ranking_id}/changes")
 async def list_changes(ranking_id: UUID, request: Request, actor: Reader, uow: Uow) -> ChangesOut:
     """A version against the one before it: who moved, from where to where, and by which amended scores."""
-    page, party = await page_for(uow, ranking_id, actor, request)
+    page, party = await page_for(request, ranking_id, actor, actor.reach("rankings.read"))
     row, driver = await _published(uow, page), await uow.driver()
     before = await repository.newest(driver, page.set_id, row["period"], row["version"])
     if before is None:
@@ -167,7 +167,7 @@ async def list_leading_losses(
     limit: Annotated[int, Query(ge=1, le=100)] = 10,
 ) -> LossesOut:
     """The indicators that cost a unit within reach most against the mean of its peers, dearest first."""
-    page, party = await page_for(uow, ranking_id, actor, request)
+    page, party = await page_for(request, ranking_id, actor, actor.reach("rankings.read"))
     driver, own = await uow.driver(), party.within(actor.reach("rankings.read"))
     day = span_named(page.span).last
     found = next((one for one in await units_by(driver, day) if one.code == unit), None)

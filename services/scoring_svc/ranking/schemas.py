@@ -35,15 +35,18 @@ class QuotaIn(BaseModel):
 
 
 class GradeIn(BaseModel):
-    """A grade, for totals from `at_least` on and as many units as the quota lets; the last grade has neither."""
+    """A grade, for totals from `at_least` on and as many units as the quota lets; left out: no such condition.
+
+    The last grade has neither.
+    """
 
     model_config = _strict()
 
     grade: Name
     name: Name
     name_en: Name
-    at_least: Number | None
-    quota: QuotaIn | None
+    at_least: Number | None = None
+    quota: QuotaIn | None = None
 
 
 class GradingIn(BaseModel):
@@ -97,8 +100,8 @@ class PolicyIn(PolicyBody):
                         "at_least": "90",
                         "quota": {"share": "20", "bound": "at_most", "rounding": "half_up", "edge": "take_in"},
                     },
-                    {"grade": "good", "name": "良好", "name_en": "good", "at_least": "80", "quota": None},
-                    {"grade": "fair", "name": "一般", "name_en": "fair", "at_least": None, "quota": None},
+                    {"grade": "good", "name": "良好", "name_en": "good", "at_least": "80"},
+                    {"grade": "fair", "name": "一般", "name_en": "fair"},
                 ],
                 "veto_not_above": "good",
                 "capped_use_places": False,
