@@ -251,16 +251,10 @@ HOLES: tuple[Hole, ...] = (
         ("/rankings/provisional",),
     ),
     Hole(
-        "anybody is of the party of a published ranking",
-        "scoring_svc",
-        rule_says("scoring_svc.ranking.pages", "Party", "includes", answer=True),
-        ("/rankings", "/rankings/{ranking_id}", "/places"),
-    ),
-    Hole(
         "the party sees as its own what every unit lost",
         "scoring_svc",
         rule_says("scoring_svc.ranking.pages", "Party", "within", answer=None),
-        ("/leading-losses", "/grades", "/rankings/bottom"),
+        ("/leading-losses", "/grades"),
     ),
     Hole(
         "a single problem is answered to anybody",

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from services.scoring_svc.snapshot import send_snapshot
 from shared.contracts.identity import unit_id
 from shared.contracts.scoring import RankingPublished
 from tests.scoring_svc.ledger.city import (
@@ -114,6 +115,8 @@ async def test_boards_groups_grades_and_intervals_of_one_publication(city: City)
     }  # fmt: skip
     told = (await city.service.events(RankingPublished))[0]
     assert {unit.unit_id: unit.grade for unit in told.units}[unit_id("420103")] == "excellent"
+    await send_snapshot(city.service.database, "audit_svc")
+    assert await city.service.events(RankingPublished) == [told, told]
 
 
 async def test_places_come_in_pages(city: City) -> None:
