@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from fastapi import APIRouter, Query, Request
 
+from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.ledger.api import Code, SetCode, clock_of, set_named
 from services.scoring_svc.ledger.entering import score_text
 from services.scoring_svc.ranking import reading, repository
@@ -111,13 +112,16 @@ async def list_places(
     row = await _published(uow, page)
     await _demand_board(uow, ranking_id, board, group)
     driver = await uow.driver()
+    units = _units(page, board, party, actor)
+    if units is not None and await _evaluates(uow, page, board, units):
+        units = None
     rules = await read_policy(uow, page.set_id, row["policy_version"])
     wanted = Wanted(
         board,
         group,
         row["previous_id"],
         span_named(row["period"]).last,
-        _units(page, board, party, actor),
+        units,
         (int(key[0]), UUID(key[1])) if key else None,
         limit + 1,
     )
@@ -208,6 +212,12 @@ async def list_grades(
 
 
 # --- shared by these routes -------------------------------------------------------------------------------------------
+
+
+async def _evaluates(uow: UnitOfWork, page: Page, board: str, units: frozenset[UUID]) -> bool:
+    """Whether one of the units evaluates the board's indicator: who evaluates it reads all its scores anyway."""
+    cards = await copies.cards_within(await uow.driver(), page.set_id)
+    return any(f"indicator:{card.code}" == board and card.evaluating_unit_id in units for card in cards)
 
 
 async def _published(uow: UnitOfWork, page: Page) -> Mapping[str, Any]:

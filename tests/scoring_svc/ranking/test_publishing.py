@@ -346,6 +346,10 @@ async def test_the_policy_says_whose_rows_the_party_sees(city: City) -> None:
             whole = await city.person("L2").get(at)
         other = await city.person("L2").get(f"{at}/places", params={"board": "indicator:COL-01"})
         seen[shows] = (len(whole.json()["units"]), len(other.json()["items"]))
+        # A department sees the whole boards of the indicators that it evaluates, and those only.
+        for code, rows in (("COL-01", 3), ("COL-03", 3 if shows == "all_rows" else 0)):
+            board = await city.person("E1").get(f"{at}/places", params={"board": f"indicator:{code}"})
+            assert len(board.json()["items"]) == rows
         assert len((await city.office.get(at)).json()["units"]) == 3
         assert (await city.person("X1").get(at)).status_code == 200  # COL-03 is evaluated there
     assert seen == {"all_rows": (3, 3), "totals": (3, 1), "own_rows": (1, 1)}
