@@ -10,6 +10,8 @@ from services.scoring_svc.ledger.api import router as ledger
 from services.scoring_svc.ledger.period_api import router as periods
 from services.scoring_svc.permissions import PERMISSIONS
 from services.scoring_svc.ranking.api import router as ranking
+from services.scoring_svc.ranking.pages import Pages
+from services.scoring_svc.ranking.reading_api import router as ranking_reading
 from services.scoring_svc.settings import ScoringSettings
 from shared.service import build
 
@@ -21,11 +23,12 @@ def create_app(settings: ScoringSettings | None = None) -> FastAPI:
         settings or ScoringSettings(),  # type: ignore[call-arg]  # required settings come from the environment
         title="联动 · 计分服务 / Liandong scoring",
         permissions=PERMISSIONS,
-        routers=[engine, periods, ledger, ranking],
+        routers=[engine, periods, ledger, ranking_reading, ranking],
         handlers=HANDLERS,
         background=[_close_clients],
     )
     keep_time_by(app.state.clock)
+    app.state.ranking_pages = Pages()
     app.state.submission = None  # made at the first fence
     return app
 

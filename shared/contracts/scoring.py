@@ -118,22 +118,28 @@ class DeductionsDigested(Event, frozen=True, kw_only=True):
     digest: str
 
 
-class RankedUnit(msgspec.Struct, frozen=True, kw_only=True):
-    """A unit's place (competition ranking) and total in points as decimal text."""
+class RankedUnit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A unit's place (competition ranking), total in points as decimal text, and grade if the policy grades."""
 
     unit_id: UUID
     place: int
     total: str
+    grade: str | None = None
 
 
 @event("ranking.published.v1", producer="scoring_svc", readers=("indicator_svc", "audit_svc"))
 class RankingPublished(Event, frozen=True, kw_only=True):
-    """A published, immutable ranking of a set over a period or span."""
+    """A published, immutable ranking of a set over a period, a span or a year to date (`2015-05-YTD`).
+
+    Places are among all ranked units. `reason` says why a version after the first corrects the one before.
+    """
 
     set_id: UUID
     period: str
     version: int
     units: list[RankedUnit]
+    ranking_id: UUID | None = None
+    reason: str | None = None
 
 
 @event("points.regained.v1", producer="scoring_svc", readers=("audit_svc",))

@@ -134,7 +134,10 @@ async def _half_year(prepared: Prepared) -> None:
     office = bureau.ask(_C, OFFICE)
     for period in _REST_OF_THE_HALF_YEAR:
         await done(office.post(f"/v1/period-states/{SET}/{period}/confirm", json={"exclusions": []}))
+    await send(_C, "POST", "/v1/ranking-policies", OFFICE)
     ranking = await send(_C, "POST", "/v1/rankings", OFFICE)
-    assert [row["place"] for row in ranking["units"]] == [1, 1, 3]
+    assert [(row["place"], row["grade"]) for row in ranking["units"]] == [
+        (1, "fair"), (1, "fair"), (3, "fair"),
+    ]  # fmt: skip
     shown = await done(office.get(f"/v1/scores/{indicator_id(SET, 'COL-01')}/{unit_id('420102')}/2015-02"))
     assert shown["state"] == "exempt"

@@ -45,6 +45,23 @@ SET: dict[str, Any] = {
     "full_marks": str(2 * (3 + len(EVALUATED))),
     "outside_total": False,
 }
+RANKING_POLICY: dict[str, Any] = {
+    "set": SET["code"],
+    "ties": "competition",
+    "spread": "0",
+    "groups": [],
+    "shows": "totals",
+    "grading": {
+        "measure": "points",
+        "within": "all",
+        "grades": [
+            {"grade": "good", "name": "好", "name_en": "good", "at_least": "1", "quota": None},
+            {"grade": "fair", "name": "一般", "name_en": "fair", "at_least": None, "quota": None},
+        ],
+        "veto_not_above": None,
+        "capped_use_places": False,
+    },
+}
 DRAFT_SET: dict[str, Any] = {
     "code": "QDRAFT",
     "name": "草稿",

@@ -129,6 +129,11 @@ def does_not_ask(module: str, function: str, *, waits: bool = False) -> Plant:
     return plant
 
 
+def rule_says(module: str, owner: str, function: str, *, answer: Any) -> Plant:
+    """A rule gives everybody the same answer."""
+    return lambda _: _instead(getattr(_module(module), owner), function, lambda *_: answer)
+
+
 def _filters_by_unit(names: dict[str, Any]) -> bool:
     filters = next((one for one in names["places"] if isinstance(one, dict)), {})
     return (names.get("unit") or filters.get("unit")) is not None
@@ -244,6 +249,12 @@ HOLES: tuple[Hole, ...] = (
         "scoring_svc",
         reaches_all("rankings.read"),
         ("/rankings/provisional",),
+    ),
+    Hole(
+        "the party sees as its own what every unit lost",
+        "scoring_svc",
+        rule_says("scoring_svc.ranking.pages", "Party", "within", answer=None),
+        ("/leading-losses", "/grades"),
     ),
     Hole(
         "a single problem is answered to anybody",

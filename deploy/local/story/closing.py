@@ -6,8 +6,10 @@ What belongs here: the figures that stand for the whole half-year, each against 
 import asyncio
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from fractions import Fraction
+from typing import Any
 
 from deploy.local.story.confirming import Confirmed, claim_ranking, deductions_of, show_ranking
 from deploy.local.story.screen import counted
@@ -16,10 +18,37 @@ from deploy.local.story.world import World
 from deploy.local.wuhan2015.loader import IndicatorSet
 from shared.contracts.periods import parse_period
 
+EXCELLENT_PERCENT = 20
+POLICY = {
+    "ties": "competition",
+    "spread": "0",
+    "groups": ["location", "size"],
+    "shows": "totals",
+    "grading": {
+        "measure": "percent",
+        "within": "all",
+        "grades": [
+            {
+                "grade": "excellent",
+                "name": "优秀",
+                "name_en": "excellent",
+                "quota": {
+                    "share": str(EXCELLENT_PERCENT), "bound": "at_most", "rounding": "floor", "edge": "leave_out",
+                },
+            },
+            {"grade": "good", "name": "良好", "name_en": "good", "at_least": "90"},
+            {"grade": "fair", "name": "一般", "name_en": "fair"},
+        ],
+        "veto_not_above": "good",
+        "capped_use_places": False,
+    },
+}  # fmt: skip
+
 
 async def rank(world: World, span: str, periods: Sequence[str]) -> None:
-    """Publish the ranking of the span and hold it against an own sum over all cells inside."""
+    """Publish the graded ranking of the span and hold it against an own sum over all cells inside."""
     one = district_set(world)
+    await world.office.post("scoring", "/v1/ranking-policies", {"set": one.code, **POLICY})
     ranking = await world.office.post("scoring", "/v1/rankings", {"set": one.code, "period": span})
     scores = [
         cell
@@ -32,6 +61,53 @@ async def rank(world: World, span: str, periods: Sequence[str]) -> None:
     seen = await world.person(liaison).get("scoring", f"/v1/rankings/{ranking['ranking_id']}")
     world.claims.equal(
         "a district's liaison sees the published ranking of all", len(seen["units"]), len(world.pack.districts)
+    )
+    _grades(world, ranking)
+    await _dearest(world, ranking, scores)
+
+
+def _grades(world: World, ranking: Mapping[str, Any]) -> None:
+    """The grades, and the places among peers, of the published ranking."""
+    rows = ranking["units"]
+    world.screen.table(
+        f"Grades, {ranking['period']} (first five): among all, of the same location, of the same size",
+        (">place", "单位", "grade", "among peers", ">to the next"),
+        [
+            (
+                one["place"],
+                one["unit_name"],
+                one["grade"],
+                ", ".join(f"{group} {peer['place']}/{peer['ranked']}" for group, peer in one["peers"].items()),
+                one["to_next"] or "",
+            )
+            for one in rows[:5]
+        ],
+    )
+    places = len(rows) * EXCELLENT_PERCENT // 100
+    excellent = [one for one in rows if one["grade"] == "excellent"]
+    expected = [one for one in rows if one["place"] + one["tied"] - 1 <= places]
+    world.claims.equal(
+        f"{len(excellent)} of {len(rows)} districts are excellent: at most {EXCELLENT_PERCENT} %, rounded down",
+        [one["unit"] for one in excellent],
+        [one["unit"] for one in expected],
+    )
+
+
+async def _dearest(world: World, ranking: Mapping[str, Any], scores: Iterable[Mapping[str, Any]]) -> None:
+    """What cost the last district most against the mean of all, held against an own mean."""
+    last = ranking["units"][-1]["unit"]
+    at = f"/v1/rankings/{ranking['ranking_id']}/leading-losses"
+    found = (await world.office.get("scoring", at, unit=last, limit=1))["items"][0]
+    marks: dict[str, list[Fraction]] = {}
+    for one in scores:
+        if one["indicator"] == found["indicator"] and one["score"] is not None:
+            marks.setdefault(one["unit"], []).append(Fraction(one["score"]))
+    means = {unit: sum(each, Fraction(0)) / len(each) for unit, each in marks.items()}
+    cost = sum(means.values(), Fraction(0)) / len(means) - means[last]
+    world.claims.claim(
+        f"{found['indicator']} cost the last district most: {found['cost']} points below the mean of all",
+        abs(Fraction(found["cost"]) - cost) <= Fraction(1, 200),
+        (found, str(cost)),
     )
 
 

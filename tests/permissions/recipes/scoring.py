@@ -56,9 +56,24 @@ def _cell(path: str) -> Callable[[Bureau, Caller, str], Awaitable[Ask]]:
     return ask
 
 
-async def _ranking(bureau: Bureau, _: Caller, __: str) -> Ask:
-    key = await bureau.one(_C, "SELECT ranking_id FROM rankings ORDER BY 1 LIMIT 1")
-    return Ask(f"/v1/rankings/{key}")
+def _ranking(part: str = "", **query: Any) -> Callable[[Bureau, Caller, str], Awaitable[Ask]]:
+    async def ask(bureau: Bureau, _: Caller, unit: str) -> Ask:
+        key = await bureau.one(_C, "SELECT ranking_id FROM rankings ORDER BY 1 LIMIT 1")
+        return Ask(
+            f"/v1/rankings/{key}{part}", {name: unit if value is None else value for name, value in query.items()}
+        )
+
+    return ask
+
+
+def _of_ranking(part: str, **query: Any) -> Recipe:
+    """What a published ranking says beside its page: for its party."""
+    path = f"/v1/rankings/{{ranking_id}}{part}"
+    return Recipe(_C, "GET", path, "object", _ranking(part, **query), _party, _ONE, shows=False, names=True)
+
+
+async def _make_policy(_: Bureau, __: Caller, ___: str) -> Ask:
+    return Ask("/v1/ranking-policies", body={**cards.RANKING_POLICY, "spread": "1"})
 
 
 def _computes(path: str) -> Recipe:
@@ -79,7 +94,7 @@ def _step(verb: str) -> Recipe:
 
 
 async def _publish(_: Bureau, __: Caller, ___: str) -> Ask:
-    return Ask("/v1/rankings", body={"set": _SET, "period": CONFIRMED})
+    return Ask("/v1/rankings", body={"set": _SET, "period": CONFIRMED, "reason": "办法修订"})
 
 
 def _rows(path: str, sees: Any, period: str = CONFIRMED, **more: Any) -> Recipe:
@@ -130,10 +145,27 @@ RECIPES = (
         marks=lambda _: (f'"period":"{CONFIRMED}"',),
         names=True,
     ),
-    Recipe(_C, "GET", "/v1/rankings/{ranking_id}", "object", _ranking, _party, _ONE, names=True),
+    Recipe(_C, "GET", "/v1/rankings/{ranking_id}", "object", _ranking(), _party, _ONE, names=True),
+    _of_ranking("/boards"),
+    _of_ranking("/places", board="indicator:QK-1"),
+    _of_ranking("/changes"),
+    Recipe(
+        _C,
+        "GET",
+        "/v1/rankings/{ranking_id}/leading-losses",
+        "object",
+        _ranking("/leading-losses", unit=None),
+        held("rankings.read", CONFIRMED, EVALUATED),
+        shows=False,
+    ),
+    _rows("/v1/grades", held("rankings.read", CONFIRMED, EVALUATED), unit_filter="unit"),
+    # All units of this bureau are tied, so nobody is at the bottom; its rows are told apart beside the room.
+    common(_C, "rankings.read", "/v1/rankings/bottom", query={"set": _SET, "from": CONFIRMED, "to": CONFIRMED}),
+    common(_C, "rankings.read", "/v1/ranking-policies/{set_code}", set_code=_SET),
     trail(_C),
     _step("fence"),
     _step("confirm"),
     _step("close"),
+    Recipe(_C, "POST", "/v1/ranking-policies", "write", _make_policy, all_evaluated("rankings.publish"), _ONE),
     Recipe(_C, "POST", "/v1/rankings", "write", _publish, all_evaluated("rankings.publish"), _ONE),
 )

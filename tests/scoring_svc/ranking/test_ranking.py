@@ -1,34 +1,10 @@
-from decimal import Decimal
-from fractions import Fraction
 from uuid import UUID
 
-from services.scoring_svc.ranking.domain import CellScored, Total, rank, totals
 from shared.contracts.scoring import RankingPublished
 from shared.http import encode_cursor
 from tests.scoring_svc.ledger.city import COL1, DISTRICTS, SET, City, fact, facts, full_month, published, unit_of
 
 Q1 = {"set": SET, "period": "2015-Q1"}
-
-
-def scored(unit: int, indicator: int, score: str) -> CellScored:
-    return CellScored(UUID(int=unit), UUID(int=indicator), Decimal(10), Decimal(score))
-
-
-def test_a_total_is_the_sum_of_means() -> None:
-    found = totals([scored(1, 1, "10"), scored(1, 1, "9"), scored(1, 1, "9"), scored(1, 2, "5"), scored(2, 1, "1")])
-    assert found[UUID(int=1)] == Total(Fraction(28, 3) + 5, Fraction(20), 2)
-    assert rank(found)[0].total == "14.33"
-
-
-def test_ties_share_a_place_and_the_next_are_skipped() -> None:
-    numbers = {1: "5", 2: "9", 3: "9", 4: "7"}
-    ranked = rank(totals([scored(unit, 1, score) for unit, score in numbers.items()]))
-    assert [(row.unit_id.int, row.place) for row in ranked] == [(2, 1), (3, 1), (4, 3), (1, 4)]
-
-
-def test_rounding_happens_after_ranking() -> None:
-    near = {UUID(int=1): Total(Fraction(10, 3), Fraction(5), 1), UUID(int=2): Total(Fraction(333, 100), Fraction(5), 1)}
-    assert [(row.unit_id.int, row.place, row.total) for row in rank(near)] == [(1, 1, "3.33"), (2, 2, "3.33")]
 
 
 async def confirm_quarter(city: City) -> None:
@@ -69,7 +45,7 @@ async def test_a_published_ranking_never_changes_and_a_new_version_follows(city:
     first = await city.office.post("/v1/rankings", json=Q1)
     assert first.status_code == 201, first.text
     await city.tell(facts(5, fact("M-ERR", "420102", "0", 2), amendment="更正"))
-    second = (await city.office.post("/v1/rankings", json=Q1)).json()
+    second = (await city.office.post("/v1/rankings", json={**Q1, "reason": "复核更正"})).json()
     kept = await city.person("L3").get(first.headers["location"])
     assert kept.json() == first.json()
     assert "immutable" in kept.headers["cache-control"]
@@ -83,6 +59,7 @@ async def test_a_published_ranking_never_changes_and_a_new_version_follows(city:
     assert (await city.office.get("/v1/rankings", params=beyond)).status_code == 422
     told = await city.service.events(RankingPublished)
     assert [(event.version, event.period, len(event.units)) for event in told] == [(1, "2015-Q1", 3), (2, "2015-Q1", 3)]
+    assert [event.reason for event in told] == [None, "复核更正"]
 
 
 async def test_a_published_ranking_is_for_the_party_only(bare_city: City) -> None:
