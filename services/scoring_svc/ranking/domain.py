@@ -1,7 +1,7 @@
 """The rules of ranking: totals of units over a span, places by competition ranking. Pure and exact."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from uuid import UUID
@@ -12,12 +12,13 @@ from shared.errors import Refused
 BLEND = {
     "blend": "mean_of_periods",
     "zh": (
-        "单位总分＝各指标在本期内所含各考核期得分的平均值之和；豁免和不可考核的单元格不计入平均，也不折算；"
+        "单位总分＝各指标在本期内所含各考核期得分的平均值之和，加本期内的加分，减分摊的外部失分；"
+        "豁免和不可考核的单元格不计入平均，也不折算；"
         "按未舍入的总分排名，并列占用名次；总分四舍五入保留2位小数"
     ),
     "en": (
         "A unit's total is the sum over indicators of the mean of the indicator's scores in the periods "
-        "inside the span; "
+        "inside the span, plus its bonuses and less its shares of external losses in the span; "
         "cells that are exempt or not scorable are left out of the mean and nothing is scaled up; units are ranked by "
         "their totals before rounding, tied units share the better place and the next places are skipped; totals are "
         "rounded half up to 2 places"
@@ -75,6 +76,14 @@ def totals(cells: Iterable[CellScored]) -> Mapping[UUID, Total]:
             len(indicators),
         )
         for unit, indicators in by_unit.items()
+    }
+
+
+def with_entries(found: Mapping[UUID, Total], points: Mapping[UUID, Decimal]) -> Mapping[UUID, Total]:
+    """Totals with what awards and external losses add up to; a unit without a scored cell has no total to add to."""
+    return {
+        unit: replace(total, total=total.total + Fraction(points.get(unit, Decimal(0))))
+        for unit, total in found.items()
     }
 
 

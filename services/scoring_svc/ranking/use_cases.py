@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID, uuid5
 
+import asyncpg
+
+from services.scoring_svc.bonus.entry_repository import points_of_units
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.domain import governing
 from services.scoring_svc.copies.repository import IndicatorSet
 from services.scoring_svc.ranking import repository
-from services.scoring_svc.ranking.domain import BLEND, Ranked, RankingNotReady, rank, totals
+from services.scoring_svc.ranking.domain import BLEND, CellScored, Ranked, RankingNotReady, rank, totals, with_entries
 from services.scoring_svc.ranking.schemas import RankedOut, RankingOut
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period, periods_of_year
@@ -23,7 +26,7 @@ async def provisional_ranking(uow: UnitOfWork, indicator_set: IndicatorSet, span
     keys = [period.key for period in periods_of_year(span.first.year) if span.contains(period)]
     cells = await repository.scored_cells(driver, indicator_set.set_id, keys, confirmed=False)
     units = {unit.unit_id: unit for unit in await units_by(driver, today)}
-    ranked = rank(totals(cells))
+    ranked = await _ranked(driver, indicator_set.set_id, span, cells)
     return RankingOut(
         ranking_id=None,
         set=indicator_set.code,
@@ -47,7 +50,7 @@ async def publish_ranking(uow: UnitOfWork, indicator_set: IndicatorSet, span: Pe
         raise RankingNotReady(periods=", ".join(missing) or span.key)
     cells = await repository.scored_cells(driver, indicator_set.set_id, scored, confirmed=True)
     units = {unit.unit_id: unit for unit in await units_by(driver, span.last)}
-    ranked = rank(totals(cells))
+    ranked = await _ranked(driver, indicator_set.set_id, span, cells)
     version = last + 1
     ranking = RankingOut(
         ranking_id=uuid5(indicator_set.set_id, f"ranking/{span.key}/{version}"),
@@ -96,6 +99,13 @@ def scored_periods(cards: Sequence[IndicatorPublished], span: Period) -> list[st
         for period in periods_of_year(span.first.year)
         if span.contains(period) and any(governing(versions, period) for versions in by_indicator.values())
     ]
+
+
+async def _ranked(
+    driver: asyncpg.Connection, set_id: UUID, span: Period, cells: Sequence[CellScored]
+) -> Sequence[Ranked]:
+    keys = [period.key for period in periods_of_year(span.first.year) if span.contains(period)]
+    return rank(with_entries(totals(cells), await points_of_units(driver, set_id, keys)))
 
 
 def _shown(ranked: Sequence[Ranked], units: Mapping[UUID, Unit]) -> list[RankedOut]:
