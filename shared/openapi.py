@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 
-from shared.http import TransactionalRoute, if_match
+from shared.http import TransactionalRoute, version_read
 
 _CONTENT: Mapping[str, Any] = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _SCHEMA: Mapping[str, Any] = {
@@ -104,7 +104,7 @@ def _describe_operation(operation: dict[str, Any], method: str, route: Transacti
 
 
 def _depends_on_version(dependant: Dependant) -> bool:
-    return dependant.call is if_match or any(_depends_on_version(one) for one in dependant.dependencies)
+    return dependant.call is version_read or any(_depends_on_version(one) for one in dependant.dependencies)
 
 
 def _guarded(routes: Iterable[object]) -> Iterator[TransactionalRoute]:

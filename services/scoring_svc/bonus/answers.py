@@ -1,6 +1,6 @@
 """Rows as the room's answers, what a body says as the verbs take it, and the cursor that all its lists share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -45,9 +45,28 @@ def onward(rows: Sequence[asyncpg.Record], limit: int, at: str, key: str) -> str
     return encode_cursor(rows[limit - 1][at], rows[limit - 1][key]) if len(rows) > limit else None
 
 
+_MAY_BE_NONE = frozenset({"cap", "opinion_of", "unit_cap", "overall_cap"})
+
+
+def stored(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A table's body as the rules read it: what a body must say in so many words, `none`, is null."""
+    return _exchanged(document, "none", None)
+
+
 def table_out(row: asyncpg.Record) -> BonusTableOut:
     """A version of a bonus table."""
-    return BonusTableOut(**{**row, **msgspec.json.decode(row["body"])})
+    return BonusTableOut(**{**row, **_exchanged(msgspec.json.decode(row["body"]), None, "none")})
+
+
+def _exchanged(document: Mapping[str, Any], old: str | None, new: str | None) -> dict[str, Any]:
+    return {
+        name: [_exchanged(one, old, new) for one in value]
+        if isinstance(value, list)
+        else new
+        if name in _MAY_BE_NONE and value == old
+        else value
+        for name, value in document.items()
+    }
 
 
 def request_out(row: asyncpg.Record) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Request, Response
 
 from services.scoring_svc.bonus import losses, reading
-from services.scoring_svc.bonus.answers import after_moment, entry_out, loss_of, loss_out, onward, table_out
+from services.scoring_svc.bonus.answers import after_moment, entry_out, loss_of, loss_out, onward, stored, table_out
 from services.scoring_svc.bonus.publishing import Edition, publish_table
 from services.scoring_svc.bonus.request_repository import hold_awards
 from services.scoring_svc.bonus.schemas import (
@@ -93,7 +93,7 @@ async def publish_bonus_table(
         name=body.name,
         effective_from=body.effective_from,
         effective_to=body.effective_to,
-        document=body.model_dump(exclude=_DATES),
+        document=stored(body.model_dump(exclude=_DATES)),
     )
     seen = if_match(request) if "if-match" in request.headers else None
     version = await publish_table(uow, code, edition, seen, clock_of(request).now())

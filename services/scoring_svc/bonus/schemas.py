@@ -30,6 +30,7 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_S
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=1_000, pattern=_SAYS_SOMETHING)]
 Text = Annotated[str, StringConstraints(max_length=4_000, pattern=_NO_NUL)]
 Points = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,5})(\.[0-9]{1,4})?$"), AfterValidator(_positive)]
+Cap = Points | Literal["none"]
 PlainPoints = Annotated[str, BeforeValidator(_plain)]
 PeriodKey = Annotated[str, StringConstraints(min_length=4, max_length=7)]
 
@@ -49,15 +50,15 @@ class _Answer(BaseModel):
 
 
 class BonusClassRow(_Body):
-    """A class of bonus. `cap`: points a unit gets at most in it in a year, null for none; `opinion_of`: the department
-    that gives its opinion first, null for none.
+    """A class of bonus. `cap`: points a unit gets at most in it in a year; `opinion_of`: the department that gives its
+    opinion first.
     """
 
     code: Code
     name: Name
     name_en: Name
-    cap: Points | None
-    opinion_of: Code | None
+    cap: Cap
+    opinion_of: Code | Literal["none"]
 
 
 class LevelRow(_Body):
@@ -86,15 +87,20 @@ class BonusTableIn(_Body):
                 {
                     "name": "2015年度加分标准",
                     "effective_from": "2015-01-01",
-                    "effective_to": None,
                     "classes": [
-                        {"code": "innovation", "name": "创新", "name_en": "innovation", "cap": "5", "opinion_of": None},
+                        {
+                            "code": "innovation",
+                            "name": "创新",
+                            "name_en": "innovation",
+                            "cap": "5",
+                            "opinion_of": "none",
+                        },
                         {
                             "code": "best_practice",
                             "name": "经验推广",
                             "name_en": "best practice",
-                            "cap": None,
-                            "opinion_of": "D-COL",
+                            "cap": "none",
+                            "opinion_of": "D-REV",
                         },
                     ],
                     "levels": [
@@ -108,7 +114,7 @@ class BonusTableIn(_Body):
                         {"bonus_class": "best_practice", "level": "city", "points": "0.5"},
                     ],
                     "unit_cap": "8",
-                    "overall_cap": None,
+                    "overall_cap": "none",
                     "joint": "by_weight",
                 }
             ]
@@ -117,12 +123,14 @@ class BonusTableIn(_Body):
 
     name: Name
     effective_from: date
-    effective_to: Annotated[date | None, Field(description="Exclusive; null: until another version takes over")]
+    effective_to: Annotated[
+        date | None, Field(description="Exclusive; without it until another version takes over")
+    ] = None
     classes: Annotated[list[BonusClassRow], Field(min_length=1, max_length=50)]
     levels: Annotated[list[LevelRow], Field(min_length=1, max_length=20, description="The highest first")]
     points: Annotated[list[PointsRow], Field(min_length=1, max_length=1_000)]
-    unit_cap: Annotated[Points | None, Field(description="For one unit in a year, over all classes; null: none")]
-    overall_cap: Annotated[Points | None, Field(description="For all units together in a year; null: none")]
+    unit_cap: Annotated[Cap, Field(description="For one unit in a year, over all classes")]
+    overall_cap: Annotated[Cap, Field(description="For all units together in a year")]
     joint: Annotated[
         Literal["each_full", "by_weight"],
         Field(description="Units of a joint award each get the full points, or share them by weight"),
@@ -140,8 +148,8 @@ class BonusTableOut(BaseModel):
     classes: list[BonusClassRow]
     levels: list[LevelRow]
     points: list[PointsRow]
-    unit_cap: str | None
-    overall_cap: str | None
+    unit_cap: str
+    overall_cap: str
     joint: Literal["each_full", "by_weight"]
     published_at: datetime
     published_by: str

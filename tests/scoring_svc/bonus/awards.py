@@ -17,10 +17,9 @@ def table(**changes: Any) -> dict[str, Any]:
     return {
         "name": "2015年度加分标准",
         "effective_from": "2015-01-01",
-        "effective_to": None,
         "classes": [
-            {"code": code, "name": code, "name_en": code, "cap": None, "opinion_of": opinion}
-            for code, opinion in (("innovation", None), ("practice", "D-COL"), ("award", None))
+            {"code": code, "name": code, "name_en": code, "cap": "none", "opinion_of": opinion}
+            for code, opinion in (("innovation", "none"), ("practice", "D-COL"), ("award", "none"))
         ],
         "levels": [{"code": level, "name": level, "name_en": level} for level in levels],
         "points": [
@@ -28,8 +27,8 @@ def table(**changes: Any) -> dict[str, Any]:
             for code, row in given.items()
             for level, points in zip(levels, row, strict=True)
         ],
-        "unit_cap": None,
-        "overall_cap": None,
+        "unit_cap": "none",
+        "overall_cap": "none",
         "joint": "by_weight",
         **changes,
     }

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.scoring_svc.bonus.answers import stored
 from services.scoring_svc.bonus.domain import (
     Award,
     BonusStepRefused,
@@ -157,7 +158,7 @@ def test_the_same_matter_counts_once_at_the_highest_level(
 
 
 def as_table(**changes: Any) -> BonusTable:
-    return msgspec.convert(table(**changes), type=BonusTable, strict=False)
+    return msgspec.convert(stored(table(**changes)), type=BonusTable, strict=False)
 
 
 def test_a_table_gives_points_by_class_and_level() -> None:

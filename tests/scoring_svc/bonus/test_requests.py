@@ -308,6 +308,9 @@ async def test_lists_go_by_filters_and_cursors_within_reach(awards: Awards) -> N
 
 
 async def test_tables_are_versions_that_never_change(awards: Awards) -> None:
+    silent = {name: value for name, value in table().items() if name != "unit_cap"}
+    answer = await awards.by("PO1").put("/v1/bonus-tables/SILENT", json=silent)
+    assert refusal(answer) == (422, "malformed"), "a cap is said in so many words, also that there is none"
     asked = await awards.draft("420102")
     assert refusal(await awards.publish()) == (428, "if_match_required")
     assert refusal(await awards.publish(seen=7)) == (412, "stale")
