@@ -9,17 +9,11 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from services.scoring_svc.bonus.ledger_schemas import BonusTableOut, ExternalLossIn, ExternalLossOut
 from services.scoring_svc.bonus.losses import Loss
 from services.scoring_svc.bonus.reading import After
 from services.scoring_svc.bonus.requesting import Content
-from services.scoring_svc.bonus.schemas import (
-    BonusRequestIn,
-    BonusRequestOut,
-    BonusTableOut,
-    ExternalLossIn,
-    ExternalLossOut,
-    UnitEntryOut,
-)
+from services.scoring_svc.bonus.schemas import BonusRequestIn, BonusRequestOut, UnitEntryOut
 from services.scoring_svc.ledger.api import period_named, set_named
 from shared.db import UnitOfWork
 from shared.errors import Detail, Malformed

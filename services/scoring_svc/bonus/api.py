@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from services.scoring_svc.bonus import awarding, reading, requesting
 from services.scoring_svc.bonus import request_repository as repository
 from services.scoring_svc.bonus.answers import after_moment, content_of, entry_out, onward, request_out
-from services.scoring_svc.bonus.domain import RequestState
+from services.scoring_svc.bonus.domain.awards import RequestState
 from services.scoring_svc.bonus.request_repository import BonusRequest
 from services.scoring_svc.bonus.schemas import (
     ApprovalIn,

@@ -10,9 +10,9 @@ import msgspec
 
 from services.scoring_svc.bonus import entry_repository as ledger
 from services.scoring_svc.bonus import request_repository as repository
-from services.scoring_svc.bonus.domain import OpinionMissing, advance, entry_id, replaced_by
+from services.scoring_svc.bonus.domain.awards import OpinionMissing, advance, entry_id, replaced_by
+from services.scoring_svc.bonus.domain.points import CapKind, capped, room, shared_among
 from services.scoring_svc.bonus.entry_repository import UnitEntry
-from services.scoring_svc.bonus.points import CapKind, capped, room, shared_among
 from services.scoring_svc.bonus.request_repository import BonusRequest
 from services.scoring_svc.bonus.requesting import demand_independent, evaluated_in, moved
 from services.scoring_svc.ledger.domain import PeriodClosed, plain

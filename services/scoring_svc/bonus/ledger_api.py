@@ -7,19 +7,18 @@ from fastapi import APIRouter, Path, Request, Response
 
 from services.scoring_svc.bonus import losses, reading
 from services.scoring_svc.bonus.answers import after_moment, entry_out, loss_of, loss_out, onward, stored, table_out
-from services.scoring_svc.bonus.publishing import Edition, publish_table
-from services.scoring_svc.bonus.request_repository import hold_awards
-from services.scoring_svc.bonus.schemas import (
+from services.scoring_svc.bonus.ledger_schemas import (
     BonusTableIn,
     BonusTableOut,
     BonusTablesOut,
     ExternalLossesOut,
     ExternalLossIn,
     ExternalLossOut,
-    ReasonIn,
-    UnitEntriesOut,
 )
-from services.scoring_svc.bonus.schemas import Code as NewCode
+from services.scoring_svc.bonus.publishing import Edition, publish_table
+from services.scoring_svc.bonus.request_repository import hold_awards
+from services.scoring_svc.bonus.schemas import ReasonIn, UnitEntriesOut
+from services.scoring_svc.bonus.shapes import Code as NewCode
 from services.scoring_svc.ledger.api import MOST_VERSIONS, Code, clock_of, period_named, reader_of
 from shared.auth import Actor
 from shared.contracts.periods import periods_of_year

@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 from services.scoring_svc.bonus import entry_repository as ledger
 from services.scoring_svc.bonus import request_repository as repository
 from services.scoring_svc.bonus.awarding import demand_not_closed
-from services.scoring_svc.bonus.domain import entry_id, normalised
+from services.scoring_svc.bonus.domain.awards import entry_id, normalised
+from services.scoring_svc.bonus.domain.points import apportioned, demand_whole
 from services.scoring_svc.bonus.entry_repository import ExternalLoss, UnitEntry
-from services.scoring_svc.bonus.points import apportioned, demand_whole
 from services.scoring_svc.bonus.requesting import UnitUnknown, demand_dated, units_of_set
 from services.scoring_svc.copies.repository import IndicatorSet
 from services.scoring_svc.ledger.domain import plain

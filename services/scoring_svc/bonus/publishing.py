@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from services.scoring_svc.bonus import request_repository as repository
-from services.scoring_svc.bonus.points import BonusTable, demand_consistent
+from services.scoring_svc.bonus.domain.points import BonusTable, demand_consistent
 from shared.db import UnitOfWork
 from shared.errors import Detail, Malformed, Stale, VersionRequired
 

@@ -10,8 +10,8 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from services.scoring_svc.bonus.domain import Award, RequestState
-from services.scoring_svc.bonus.points import BonusTable
+from services.scoring_svc.bonus.domain.awards import Award, RequestState
+from services.scoring_svc.bonus.domain.points import BonusTable
 
 Connection: TypeAlias = asyncpg.Connection | asyncpg.Pool
 _STANDS = "u.effective_from <= $2 AND (u.effective_to IS NULL OR u.effective_to > $2)"
@@ -185,12 +185,15 @@ async def paths(connection: Connection, units: list[UUID], day: date) -> list[st
     return [found.get(unit, "") for unit in units]
 
 
-async def served_in(connection: Connection, subject: str, day: date) -> str:
-    """Where the unit in which a person serves stands on a day; empty for a person who is not known."""
-    path: str | None = await connection.fetchval(
-        "SELECT u.path FROM directory_people p JOIN directory_unit_spans u ON u.unit_id = p.unit_id "
-        f"WHERE p.person_id::text = $1 AND {_STANDS}",
+async def own_places(connection: Connection, subject: str, day: date) -> list[str]:
+    """Where the units stand on a day in which a person serves, or for which they are leader or liaison."""
+    rows = await connection.fetch(
+        f"SELECT u.path FROM directory_unit_spans u WHERE {_STANDS} AND u.unit_id IN ("
+        "SELECT unit_id FROM directory_people WHERE person_id::text = $1 UNION ALL "
+        "SELECT a.unit_id FROM directory_appointments a WHERE a.subject = $1 AND NOT a.revoked "
+        "AND a.role IN ('unit_leader', 'unit_liaison') AND a.effective_from <= $2 "
+        "AND (a.effective_to IS NULL OR a.effective_to > $2))",
         subject,
         day,
     )
-    return path or ""
+    return [row["path"] for row in rows]

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from services.scoring_svc.bonus import request_repository as repository
-from services.scoring_svc.bonus.domain import (
+from services.scoring_svc.bonus.domain.awards import (
     OpinionNotAsked,
     RequestVerb,
     advance,
@@ -21,7 +21,7 @@ from services.scoring_svc.bonus.domain import (
     normalised,
     replaced_by,
 )
-from services.scoring_svc.bonus.points import shared_among
+from services.scoring_svc.bonus.domain.points import shared_among
 from services.scoring_svc.bonus.request_repository import BonusRequest
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.repository import IndicatorSet
@@ -186,8 +186,8 @@ async def demand_independent(uow: UnitOfWork, known: BonusRequest, today: date) 
     """Raise SecondPersonNeeded or OwnUnitsRequest unless the actor is free to judge the request."""
     driver = await uow.driver()
     demand_another(uow.who, *await repository.people_before(driver, known.request_id))
-    served = await repository.served_in(driver, uow.who, today)
-    demand_foreign(served, await repository.paths(driver, known.unit_ids, today))
+    own = await repository.own_places(driver, uow.who, today)
+    demand_foreign(own, await repository.paths(driver, known.unit_ids, today))
 
 
 async def moved(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.scoring_svc.bonus.answers import stored
-from services.scoring_svc.bonus.domain import (
+from services.scoring_svc.bonus.domain.awards import (
     Award,
     BonusStepRefused,
     DocumentAlreadyUsed,
@@ -27,7 +27,7 @@ from services.scoring_svc.bonus.domain import (
     normalised,
     replaced_by,
 )
-from services.scoring_svc.bonus.points import (
+from services.scoring_svc.bonus.domain.points import (
     BonusNotInTable,
     BonusTable,
     BonusTableInconsistent,
@@ -90,9 +90,9 @@ def test_every_step_is_another_persons() -> None:
 def test_nobody_judges_the_unit_in_which_they_serve(served_in: str, requesting: list[str], own: bool) -> None:
     if own:
         with pytest.raises(OwnUnitsRequest):
-            demand_foreign(served_in, requesting)
+            demand_foreign(["C/PO/", served_in], requesting)
     else:
-        demand_foreign(served_in, requesting)
+        demand_foreign([served_in], requesting)
 
 
 @pytest.mark.parametrize(

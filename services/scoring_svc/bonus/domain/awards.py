@@ -1,70 +1,12 @@
-"""The rules of points won back, of bonus requests and of matters that count once. Pure; sums stand in points.py."""
+"""The rules of bonus requests: their states, who may take a step, and matters that count once. Pure."""
 
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Literal
 from uuid import UUID, uuid5
 
 from shared.errors import Refused
-
-
-class DeductionUnknown(Refused):
-    """Points can only be won back where points were lost."""
-
-    code = "deduction_unknown"
-    zh, en = "没有该扣分，不能补分", "There is no such deduction, so no points can be won back on it"
-
-
-class PointsNotPositive(Refused):
-    """A make-up gives points."""
-
-    code = "points_not_positive"
-    zh, en = "补分须大于零", "Points won back must be more than nothing"
-
-
-def granted(asked: Decimal, loss: Decimal) -> Decimal:
-    """The points won back: what was asked, at most the loss as it now stands. Raises PointsNotPositive.
-
-    The loss may have shrunk by an amendment since the cure was verified; then only what is still lost is won back.
-    """
-    if not asked.is_finite() or asked <= 0:
-        raise PointsNotPositive
-    return min(asked, loss)
-
-
-@dataclass(frozen=True)
-class Regained:
-    """What was won back on a problem: what its cure was granted, what of it stands, the version of its last entry."""
-
-    problem_id: UUID
-    granted: Decimal
-    standing: Decimal
-    version: int
-
-
-def adjusted(regained: Iterable[Regained], loss: Decimal) -> list[tuple[Regained, Decimal]]:
-    """What now stands won back on problems of one deduction, where that is another amount than before.
-
-    No more points than are lost: what exceeds a loss that shrank is taken back, the later grants first, and comes
-    back with the loss. So it makes no difference whether the cure or the change of the loss came first.
-    """
-    changed, left = [], loss
-    for one in regained:
-        stands = min(one.granted, left)
-        left -= stands
-        if stands != one.standing:
-            changed.append((one, stands))
-    return changed
-
-
-def bonus_id(problem: UUID, version: int = 1) -> UUID:
-    """The bonus entry of a problem: the first is the points won back, later ones follow the loss."""
-    return uuid5(problem, "points.regained" if version == 1 else f"points.regained/{version}")
-
-
-# --- bonus requests -------------------------------------------------------------------------------------------------
 
 RequestState = Literal["drafted", "submitted", "reviewed", "approved", "refused", "withdrawn", "replaced"]
 RequestVerb = Literal["edit", "submit", "opine", "approve", "refuse", "withdraw", "revoke", "replace"]
@@ -102,7 +44,7 @@ class SecondPersonNeeded(Refused):
 
 
 class OwnUnitsRequest(Refused):
-    """Nobody gives an opinion or decides on a request of the unit where they serve, or of one that it lies below."""
+    """Nobody judges the request of a unit in or below which they serve, lead or liaise."""
 
     status, code = 403, "own_units_request"
     zh, en = "不得审批本单位的加分申请", "Nobody decides on a bonus request of their own unit"
@@ -154,9 +96,10 @@ def demand_another(who: str, *before: str | None) -> None:
         raise SecondPersonNeeded
 
 
-def demand_foreign(served_in: str, requesting: Iterable[str]) -> None:
-    """Raise OwnUnitsRequest for a person who serves in or below a requesting unit; all are paths of the tree."""
-    if any(path and served_in.startswith(path) for path in requesting):
+def demand_foreign(own: Iterable[str], requesting: Iterable[str]) -> None:
+    """Raise OwnUnitsRequest for a person one of whose own units is a requesting one or lies below it; all are paths."""
+    standing = tuple(path for path in requesting if path)
+    if any(path.startswith(standing) for path in own):
         raise OwnUnitsRequest
 
 
