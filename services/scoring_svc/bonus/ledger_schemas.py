@@ -11,6 +11,7 @@ from services.scoring_svc.bonus.shapes import (
     Body,
     Cap,
     Code,
+    Compared,
     Name,
     PeriodKey,
     PlainPoints,
@@ -171,8 +172,8 @@ class ExternalLossIn(Body):
     period: PeriodKey
     points: Points
     source: Name
-    matter: Name
-    document_no: Name
+    matter: Compared
+    document_no: Compared
     document_on: date
     by: Literal["points", "weights"]
     shares: Annotated[list[ShareIn], Field(min_length=1, max_length=500)]

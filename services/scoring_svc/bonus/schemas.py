@@ -11,6 +11,7 @@ from services.scoring_svc.bonus.shapes import (
     Answer,
     Body,
     Code,
+    Compared,
     Name,
     PeriodKey,
     PlainPoints,
@@ -66,8 +67,8 @@ class BonusRequestIn(Body):
     table: Code
     bonus_class: Code
     level: Code
-    matter: Name
-    document_no: Name
+    matter: Compared
+    document_no: Compared
     awarded_on: date
     text: Text
     evidence: Annotated[list[EvidenceRow], Field(min_length=1, max_length=20)]

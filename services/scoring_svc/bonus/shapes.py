@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 import asyncpg
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
+from services.scoring_svc.bonus.domain.awards import normalised
 from services.scoring_svc.ledger.domain import plain
 
 _NO_NUL = r"^[^\x00]*$"
@@ -18,12 +19,19 @@ def _positive(text: str) -> str:
     return text
 
 
+def _comparable(text: str) -> str:
+    if not normalised(text):
+        raise ValueError("nothing is left to compare it by")
+    return text
+
+
 def _plain(value: object) -> object:
     return plain(value) if isinstance(value, Decimal) else value
 
 
 Code = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_SAYS_SOMETHING)]
+Compared = Annotated[Name, AfterValidator(_comparable)]  # a matter or a document number
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=1_000, pattern=_SAYS_SOMETHING)]
 Text = Annotated[str, StringConstraints(max_length=4_000, pattern=_NO_NUL)]
 Points = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,5})(\.[0-9]{1,4})?$"), AfterValidator(_positive)]

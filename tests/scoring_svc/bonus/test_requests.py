@@ -137,6 +137,8 @@ async def test_a_draft_is_made_once_by_its_key(awards: Awards) -> None:
         ({"evidence": []}, "malformed"),
         ({"evidence": [{"name": "无", "sha256": "x"}]}, "malformed"),
         ({"points": "100"}, "malformed"),
+        ({"matter": "\u200b"}, "malformed"),
+        ({"document_no": " "}, "malformed"),
     ],
 )
 async def test_what_a_request_may_not_say(awards: Awards, changes: dict[str, Any], code: str) -> None:
