@@ -4,6 +4,8 @@ import asyncio
 
 from fastapi import FastAPI
 
+from services.scoring_svc.bonus.api import router as bonus
+from services.scoring_svc.bonus.ledger_api import router as bonus_ledger
 from services.scoring_svc.engine.api import router as engine
 from services.scoring_svc.event_handlers import HANDLERS, keep_time_by
 from services.scoring_svc.ledger.api import router as ledger
@@ -23,7 +25,7 @@ def create_app(settings: ScoringSettings | None = None) -> FastAPI:
         settings or ScoringSettings(),  # type: ignore[call-arg]  # required settings come from the environment
         title="联动 · 计分服务 / Liandong scoring",
         permissions=PERMISSIONS,
-        routers=[engine, periods, ledger, ranking_reading, ranking],
+        routers=[engine, periods, ledger, ranking_reading, ranking, bonus, bonus_ledger],
         handlers=HANDLERS,
         background=[_close_clients],
     )

@@ -32,4 +32,14 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "rankings.read": _READERS,
     # A published ranking is the bureau's word.
     "rankings.publish": _OFFICE,
+    # Who gives what for which award is no unit's secret; the whole bureau's table is published by its office.
+    "bonus_tables.read": _READERS,
+    "bonus_tables.publish": _OFFICE,
+    # Bonus requests: units ask for themselves, departments give their opinion on their classes, the office decides.
+    "bonus.read": _READERS,
+    "bonus.write": frozenset({Role.UNIT_LIAISON, Role.UNIT_LEADER, Role.PERFORMANCE_OFFICE}),
+    "bonus.opine": frozenset({Role.EVALUATING_DEPARTMENT}),
+    "bonus.decide": _OFFICE,
+    # Points that the bureau itself lost are apportioned by its office.
+    "external_losses.write": _OFFICE,
 }

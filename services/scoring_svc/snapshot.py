@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from services.scoring_svc.bonus.domain import bonus_id
+from services.scoring_svc.bonus.domain.makeup import bonus_id
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.repository import IndicatorSet
 from services.scoring_svc.ledger import period_repository as periods

@@ -1,6 +1,6 @@
-"""Events of scoring_svc: period states, confirmed scores, deductions, rankings, points regained."""
+"""Events of scoring_svc: period states, confirmed scores, deductions, rankings, points regained, bonuses."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
@@ -157,3 +157,33 @@ class PointsRegained(Event, frozen=True, kw_only=True):
     period: str
     points: str
     version: int = 1
+
+
+class AwardedUnit(msgspec.Struct, frozen=True, kw_only=True):
+    """What a unit got by an award, and what caps took of its share, in points as decimal text."""
+
+    unit_id: UUID
+    entry_id: UUID
+    points: str
+    capped: str
+
+
+@event("bonus.awarded.v1", producer="scoring_svc", readers=())
+class BonusAwarded(Event, frozen=True, kw_only=True):
+    """A bonus for innovation, good practice or an award as it now stands: given, or taken back again.
+
+    Applied by `request_id` and `version`. `units` is empty once it was replaced by a higher award of the same matter or
+    revoked; `replaces` are the requests whose awards made room for this one.
+    """
+
+    request_id: UUID
+    version: int
+    set_id: UUID
+    period: str
+    state: Literal["awarded", "replaced", "revoked"]
+    bonus_class: str
+    level: str
+    document_no: str
+    awarded_on: date
+    units: list[AwardedUnit]
+    replaces: list[UUID]

@@ -17,6 +17,7 @@ DISTRICTS = ("420102", "420103", "420105")
 COLLECTION, REVENUE, FINDINGS = "M-COL-UNREGISTERED", "M-REV-REVENUE-PLAN-COMPLETED", "M-COND-04"
 OFFICE, HEAD, LEADER, LIAISON = "P0011", "P0001", "P0131", "P0132"
 NEXT_HEAD = "P0002"
+OPINION = "P0301"
 FIRST, SECOND = "P0201", "P0202"
 _SINCE = "2015-01-01"
 _LABEL = {"zh": "数", "en": "figure"}
@@ -81,12 +82,20 @@ async def rest_of_the_organisation(bureau: Bureau) -> None:
         for code, kind in more
     ]
     await done(setup.post("/v1/unit-batches", json={"units": units}))
-    staff = [(OFFICE, "420100"), (LEADER, "420102"), (LIAISON, "420102"), (FIRST, "420100"), (SECOND, "420100")]
+    staff = [
+        (OFFICE, "420100"),
+        (OPINION, "D-REV"),
+        (LEADER, "420102"),
+        (LIAISON, "420102"),
+        (FIRST, "420100"),
+        (SECOND, "420100"),
+    ]
     people = [{"code": code, "name": "人员", "unit_code": unit, "post": "干部"} for code, unit in staff]
     await done(setup.post("/v1/person-batches", json={"people": people}))
     terms = [
         (OFFICE, "performance_office", "420100", "all"),
         (HEAD, "committee", "420100", "all"),
+        (OPINION, "evaluating_department", "D-REV", "own"),
         (LEADER, "unit_leader", "420102", "own"),
         (FIRST, "inspector", "420100", "all"),
         (SECOND, "inspector", "420100", "all"),

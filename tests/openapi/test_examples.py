@@ -1,6 +1,7 @@
 """Every example of every body is sent to the real services, in the order of the work, and does what it says."""
 
 from pathlib import Path
+from typing import Any
 
 from deploy.local.postgres import Postgres
 from shared.contracts.identity import indicator_id, unit_id
@@ -11,6 +12,7 @@ from tests.openapi.prepared import (
     LEADER,
     NEXT_HEAD,
     OFFICE,
+    OPINION,
     REVENUE,
     SET,
     Prepared,
@@ -36,6 +38,7 @@ async def test_every_example_does_what_it_says(postgres: Postgres, issuer: TestI
         await _organisation_and_catalogue(prepared)
         await _facts(prepared)
         await _scores(prepared)
+        await _bonuses(prepared)
         await _follow_up(prepared)
         await _half_year(prepared)
         assert prepared.unsent() == [], "examples that nobody tried; send them in tests/openapi/test_examples.py"
@@ -89,6 +92,33 @@ async def _scores(prepared: Prepared) -> None:
     await prepared.send(_C, "POST", confirm, OFFICE, set_code=SET, period="2015-01")
     await prepared.send(_C, "POST", confirm, OFFICE, name="1", set_code=SET, period="2015-02")
     await bureau.tell()
+
+
+async def _bonuses(prepared: Prepared) -> None:
+    send, at = prepared.send, "/v1/bonus-requests/{request_id}"
+    table = await send(_C, "PUT", "/v1/bonus-tables/{code}", OFFICE, code="WH2015-BONUS")
+    assert table["version"] == 1
+
+    async def asked(**told: str) -> Any:
+        made = await send(_C, "POST", "/v1/bonus-requests", LEADER, told=told)
+        key = {"request_id": made["request_id"]}
+        edited = await send(_C, "PUT", at, LEADER, version=1, told=told, **key)
+        headers = {"if-match": f'"{edited["version"]}"'}
+        submission = at.format(**key) + "/submission"
+        return await done(prepared.bureau.ask(_C, LEADER).post(submission, headers=headers))
+
+    async def step(known: Any, verb: str, who: str) -> Any:
+        return await send(_C, "POST", f"{at}/{verb}", who, version=known["version"], request_id=known["request_id"])
+
+    approved = await step(await asked(), "approval", OFFICE)
+    assert [entry["points"] for entry in approved["entries"]] == ["1"]
+    await step(approved, "revocation", OFFICE)
+    heard = await step(await asked(bonus_class="best_practice"), "opinion", OPINION)
+    await step(heard, "refusal", OFFICE)
+    await step(await asked(), "withdrawal", LEADER)
+    entered = await send(_C, "POST", "/v1/external-losses", OFFICE)
+    key = {"loss_id": entered["loss_id"]}
+    await send(_C, "POST", "/v1/external-losses/{loss_id}/withdrawal", OFFICE, version=entered["version"], **key)
 
 
 async def _follow_up(prepared: Prepared) -> None:

@@ -145,6 +145,7 @@ async def founded(
         await _catalogue(bureau)
         await _facts_and_scores(bureau)
         await _follow_up(bureau)
+        await _bonuses(bureau)
         await _turn(bureau)
         yield bureau
 
@@ -254,6 +255,20 @@ async def _follow_up(bureau: Bureau) -> None:
         found = await done(first.post("/v1/findings", json=cards.finding(unit, secret(unit))))
         await done(second.post(f"/v1/findings/{found['finding_id']}/confirmation"))
     await bureau.tell()
+
+
+async def _bonuses(bureau: Bureau) -> None:
+    """Each unit has a request drafted, one submitted, one on which a department is asked, and an external loss."""
+    office = bureau.ask("scoring_svc", OFFICE)
+    await done(office.put("/v1/bonus-tables/QB", json=cards.bonus_table()))
+    for unit in EVALUATED:
+        for number, bonus_class in enumerate(("free", "free", "heard")):
+            body = cards.bonus_request(unit, f"{secret(unit)} {number}", bonus_class)
+            made = await done(office.post("/v1/bonus-requests", json=body))
+            if number:
+                at = f"/v1/bonus-requests/{made['request_id']}/submission"
+                await done(office.post(at, headers=_tag(made)))
+        await done(office.post("/v1/external-losses", json=cards.external_loss(unit, secret(unit))))
 
 
 async def _recall_the_head(bureau: Bureau) -> None:

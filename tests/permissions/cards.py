@@ -209,3 +209,51 @@ def finding(unit: str, text: str) -> dict[str, Any]:
         "evidence_hash": "0" * 64,
         "occurred_at": "2015-01-21T10:12:00+08:00",
     }
+
+
+def bonus_table() -> dict[str, Any]:
+    """A bonus table with a class that is decided at once, and one on which a department gives its opinion first."""
+    classes = (("free", "none"), ("heard", EVALUATOR))
+    return {
+        "name": "加分标准",
+        "effective_from": "2015-01-01",
+        "classes": [
+            {"code": code, "name": code, "name_en": code, "cap": "none", "opinion_of": opinion}
+            for code, opinion in classes
+        ],
+        "levels": [{"code": "city", "name": "市级", "name_en": "city"}],
+        "points": [{"bonus_class": code, "level": "city", "points": "1"} for code, _ in classes],
+        "unit_cap": "none",
+        "overall_cap": "none",
+        "joint": "by_weight",
+    }
+
+
+def bonus_request(unit: str, matter: str, bonus_class: str = "free") -> dict[str, Any]:
+    return {
+        "set": SET["code"],
+        "period": "2015-01",
+        "units": [{"unit": unit}],
+        "table": "QB",
+        "bonus_class": bonus_class,
+        "level": "city",
+        "matter": matter,
+        "document_no": matter,
+        "awarded_on": "2015-01-20",
+        "text": matter,
+        "evidence": [{"name": matter, "sha256": "0" * 64}],
+    }
+
+
+def external_loss(unit: str, matter: str) -> dict[str, Any]:
+    return {
+        "set": SET["code"],
+        "period": "2015-01",
+        "points": "1",
+        "source": matter,
+        "matter": matter,
+        "document_no": matter,
+        "document_on": "2015-01-20",
+        "by": "points",
+        "shares": [{"unit": unit, "share": "1"}],
+    }

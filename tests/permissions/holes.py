@@ -257,6 +257,24 @@ HOLES: tuple[Hole, ...] = (
         ("/leading-losses", "/grades"),
     ),
     Hole(
+        "a single bonus request is answered to anybody",
+        "scoring_svc",
+        forgets_scope("scoring_svc.bonus.reading", "one_request"),
+        ("/bonus-requests/{request_id}",),
+    ),
+    Hole(
+        "the filter by unit goes around the scope of external losses",
+        "scoring_svc",
+        forgets_scope("scoring_svc.bonus.reading", "losses", _filters_by_unit),
+        ("/external-losses",),
+    ),
+    Hole(
+        "an office decides on the bonuses of any unit",
+        "scoring_svc",
+        reaches_all("bonus.decide"),
+        ("/bonus-requests/{request_id}/refusal", "/revocation"),
+    ),
+    Hole(
         "a single problem is answered to anybody",
         "audit_svc",
         forgets_scope("audit_svc.problems.api", "one"),

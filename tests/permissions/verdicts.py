@@ -10,7 +10,9 @@ from tests.permissions.tree import UNITS, above, weak_marks
 
 Meaning = Literal["through", "refused", "broken"]
 # Rules about persons, not about units: whoever hears of them was let through.
-_PERSONAL = frozenset({"not_the_named_person", "own_appointment", "role_not_yours", "second_person_needed"})
+_PERSONAL = frozenset(
+    {"not_the_named_person", "own_appointment", "role_not_yours", "second_person_needed", "own_units_request"}
+)
 _OUTSIDE = frozenset({"outside_scope"})
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.scoring_svc.bonus.domain import Regained, bonus_id
+from services.scoring_svc.bonus.domain.makeup import Regained, bonus_id
 from shared.contracts.audit import MakeupVerified
 
 

@@ -1,9 +1,24 @@
-"""Bonus entries of the ledger: points won back on a problem, and those that take them back or give them again.
+"""Entries of the ledger beside the cells: points won back on problems, awards, external losses; bonus tables, requests.
 
-Only ever added to: what stands won back is the sum.
+Entries are only ever added to: what stands is the sum.
 """
 
-from sqlalchemy import Column, DateTime, Integer, Numeric, Table, Text, UniqueConstraint, Uuid
+from sqlalchemy import (
+    ARRAY,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    Numeric,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
 
 from services.scoring_svc.metadata import metadata
 
@@ -23,5 +38,127 @@ bonus_entries = Table(
     Column("who", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
     UniqueConstraint("problem_id", "version"),
+    info={"grants": "SELECT, INSERT"},
+)
+
+bonus_tables = Table(
+    "bonus_tables",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("effective_from", Date, nullable=False),
+    Column("effective_to", Date, comment="Exclusive"),
+    Column("body", Text, nullable=False, comment="JSON: classes, levels, points, caps, joint"),
+    Column("published_at", DateTime(timezone=True), nullable=False),
+    Column("published_by", Text, nullable=False),
+    info={"grants": "SELECT, INSERT"},
+)
+
+bonus_requests = Table(
+    "bonus_requests",
+    metadata,
+    Column("request_id", Uuid, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("set_id", Uuid, nullable=False),
+    Column("period", Text, nullable=False),
+    Column("unit_ids", ARRAY(Uuid), nullable=False, comment="The requesting unit first, then those of a joint award"),
+    Column("weights", ARRAY(Integer), nullable=False),
+    Column("table_code", Text, nullable=False),
+    Column("table_version", Integer, nullable=False),
+    Column("bonus_class", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("level_rank", Integer, nullable=False),
+    Column("points", Numeric, nullable=False, comment="What the table gives"),
+    Column("department_id", Uuid, comment="Who gives its opinion; NULL: none is asked"),
+    Column("matter", Text, nullable=False),
+    Column("matter_key", Text, nullable=False),
+    Column("document_no", Text, nullable=False),
+    Column("document_key", Text, nullable=False),
+    Column("awarded_on", Date, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("evidence", Text, nullable=False, comment="JSON: name and sha256 of each piece"),
+    Column("requested_by", Text, nullable=False),
+    Column("submitted_by", Text),
+    Column("opinion_by", Text),
+    Column("decided_by", Text),
+    Column("replaced_by", Uuid),
+    Column("opened_at", DateTime(timezone=True), nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    Index("ix_bonus_requests_matter_key", "matter_key"),
+    # The same matter counts once, whatever happens at the same moment.
+    Index("uq_bonus_requests_standing_matter", "matter_key", unique=True, postgresql_where=text("state = 'approved'")),
+    Index("ix_bonus_requests_document_key", "document_key"),
+    Index("ix_bonus_requests_opened_at", "opened_at", "request_id"),
+    info={"grants": "SELECT, INSERT, UPDATE"},
+)
+
+bonus_steps = Table(
+    "bonus_steps",
+    metadata,
+    Column("request_id", Uuid, ForeignKey("bonus_requests.request_id"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("step", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("text", Text, nullable=False),
+    info={"grants": "SELECT, INSERT"},
+)
+
+external_losses = Table(
+    "external_losses",
+    metadata,
+    Column("loss_id", Uuid, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("set_id", Uuid, nullable=False),
+    Column("period", Text, nullable=False),
+    Column("points", Numeric, nullable=False),
+    Column("source", Text, nullable=False, comment="Who took the points"),
+    Column("matter", Text, nullable=False),
+    Column("matter_key", Text, nullable=False),
+    Column("document_no", Text, nullable=False),
+    Column("document_key", Text, nullable=False),
+    Column("document_on", Date, nullable=False),
+    Column("entered_by", Text, nullable=False),
+    Column("entered_at", DateTime(timezone=True), nullable=False),
+    Column("withdrawn_by", Text),
+    Column("withdrawn_at", DateTime(timezone=True)),
+    Column("reason", Text, nullable=False, comment="Why it was withdrawn; empty while it stands"),
+    Index("ix_external_losses_entered_at", "entered_at", "loss_id"),
+    Index(
+        "uq_external_losses_standing",
+        "document_key",
+        "matter_key",
+        unique=True,
+        postgresql_where=text("state = 'standing'"),
+    ),
+    info={"grants": "SELECT, INSERT, UPDATE"},
+)
+
+unit_entries = Table(
+    "unit_entries",
+    metadata,
+    Column("entry_id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False, comment="award or external_loss"),
+    Column("source_id", Uuid, nullable=False, comment="The bonus request or the external loss"),
+    Column("set_id", Uuid, nullable=False),
+    Column("period", Text, nullable=False),
+    Column("unit_id", Uuid, nullable=False),
+    Column("table_code", Text),
+    Column("bonus_class", Text),
+    Column("due", Numeric, nullable=False, comment="Before caps"),
+    Column("points", Numeric, nullable=False, comment="Below zero: lost, or taken back"),
+    Column("taken", Text, nullable=False, comment="JSON: what each cap took"),
+    Column("reverses", Uuid, ForeignKey("unit_entries.entry_id"), unique=True),
+    Column("caused_by", Uuid, comment="The higher award for which it was taken back"),
+    Column("reason", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    CheckConstraint("kind IN ('award', 'external_loss')", name="kind_known"),
+    Index("ix_unit_entries_set_id_period", "set_id", "period"),
+    Index("ix_unit_entries_source_id", "source_id"),
+    Index("ix_unit_entries_at", "at", "entry_id"),
     info={"grants": "SELECT, INSERT"},
 )

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
 from services.scoring_svc.bonus import repository
-from services.scoring_svc.bonus.domain import DeductionUnknown, PointsNotPositive, adjusted, bonus_id, granted
+from services.scoring_svc.bonus.domain.makeup import DeductionUnknown, PointsNotPositive, adjusted, bonus_id, granted
 from services.scoring_svc.ledger.domain import identity_of, plain
 from shared.contracts.audit import MakeupVerified
 from shared.contracts.scoring import Deduction, PointsRegained

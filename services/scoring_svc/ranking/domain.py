@@ -242,12 +242,13 @@ def policy_words(policy: Policy) -> dict[str, str]:
         "blend": "mean_of_periods",
         "ties": policy.ties,
         "zh": (
-            "单位总分＝各指标在本期内所含各考核期得分的平均值之和；豁免和不可考核的单元格不计入平均，也不折算；"
+            "单位总分＝各指标在本期内所含各考核期得分的平均值之和，加本期内的加分，减分摊的外部失分；"
+            "豁免和不可考核的单元格不计入平均，也不折算；"
             f"一票否决指标只限等次，不计入总分；按未舍入的总分排名，{zh}；总分四舍五入保留2位小数"
         ),
         "en": (
             "A unit's total is the sum over indicators of the mean of the indicator's scores in the periods inside the "
-            "span; cells that are exempt or not scorable are left out of the mean and nothing is scaled up; veto "
+            "span, plus its bonuses and less its shares of external losses in the span; cells that are exempt or not scorable are left out of the mean and nothing is scaled up; veto "
             "indicators cap the grade and are no part of the total; units are ranked by their totals before rounding, "
             f"{en}; totals are rounded half up to 2 places"
         ),

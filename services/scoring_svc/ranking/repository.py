@@ -31,13 +31,15 @@ class Source:
     day: date
     dimensions: Sequence[str]
     spread: Decimal
+    # Every period of the span, scored or not: awards and external losses count in the total of their unit.
+    span: Sequence[str]
 
     @property
     def parameters(self) -> tuple[Any, ...]:
         """The parameters of `_PLACED`, in order."""
         return (
             self.set_id, list(self.periods), self.confirmed, self.last, self.day, list(self.dimensions),
-            self.spread * SCALE, SCALE,
+            self.spread * SCALE, SCALE, list(self.span),
         )  # fmt: skip
 
 
@@ -54,11 +56,16 @@ WITH cards AS MATERIALIZED (
     FROM cells WHERE set_id = $1 AND period = ANY($2::text[]) AND state = 'scored'
         AND (standing = 'confirmed' OR NOT $3::boolean)
     GROUP BY unit_id, indicator_id
+), entries AS (
+    SELECT unit_id, sum(points) * $8::bigint AS total FROM unit_entries
+    WHERE set_id = $1 AND period = ANY($9::text[]) GROUP BY unit_id
 ), boards AS (
     SELECT unit_id, CASE grouping(level1, level2, code) WHEN 7 THEN 'total' WHEN 3 THEN 'level1:' || level1
         WHEN 1 THEN 'level2:' || level1 || '/' || level2 ELSE 'indicator:' || code END AS board,
-        sum(total) AS total, sum(full_marks) AS full_marks, count(*)::int AS indicators
-    FROM marks JOIN cards USING (indicator_id) WHERE type <> 'veto'
+        sum(marks.total) + CASE grouping(level1, level2, code) WHEN 7 THEN coalesce(max(entries.total), 0)
+            ELSE 0 END AS total,
+        sum(full_marks) AS full_marks, count(*)::int AS indicators
+    FROM marks JOIN cards USING (indicator_id) LEFT JOIN entries USING (unit_id) WHERE type <> 'veto'
     GROUP BY GROUPING SETS ((unit_id), (unit_id, level1), (unit_id, level1, level2), (unit_id, code))
 ), peers AS (
     SELECT DISTINCT unit_id, 'all' AS peers FROM marks
@@ -84,7 +91,7 @@ _PLACE = "unit_id, board, peers, total, full_marks, indicators, place, tied, den
 async def place_all(driver: asyncpg.Connection, ranking_id: UUID, source: Source) -> list[tuple[str, str, str, int]]:
     """Add the places of a ranking; returns the cells in a version above 1 that it rests on, of the same snapshot."""
     rows = await driver.fetch(
-        f"{_PLACED}, kept AS (INSERT INTO ranking_places (ranking_id, {_PLACE}) SELECT $9, {_PLACE} FROM placed) "
+        f"{_PLACED}, kept AS (INSERT INTO ranking_places (ranking_id, {_PLACE}) SELECT $10, {_PLACE} FROM placed) "
         "SELECT period, indicator_id, unit_id, entered_version FROM cells WHERE set_id = $1 "
         "AND period = ANY($2::text[]) AND entered_version > 1 ORDER BY 1, 2, 3",
         *source.parameters,
@@ -132,7 +139,7 @@ def _wanted(wanted: Wanted) -> tuple[Any, ...]:
 async def provisional_places(connection: Connection, source: Source, wanted: Wanted) -> list[asyncpg.Record]:
     """Places as the cells stand now."""
     return list(
-        await connection.fetch(f"{_PLACED} {_shown('placed', 9)}", *source.parameters, *_wanted(wanted))
+        await connection.fetch(f"{_PLACED} {_shown('placed', 10)}", *source.parameters, *_wanted(wanted))
     )  # fmt: skip
 
 

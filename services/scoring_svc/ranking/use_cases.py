@@ -118,7 +118,7 @@ async def provisional_ranking(
     dimensions = [] if group == ALL_PEERS else [group.partition(":")[0]]
     source = Source(
         indicator_set.set_id, keys, confirmed=False, last=span.last, day=today, dimensions=dimensions,
-        spread=Decimal(rules.spread),
+        spread=Decimal(rules.spread), span=keys,
     )  # fmt: skip
     before = await repository.newest(driver, indicator_set.set_id, span.before())
     previous = before["ranking_id"] if before else None
@@ -197,6 +197,7 @@ async def publish_ranking(
     source = Source(
         set_id, scored, confirmed=True, last=span.last, day=span.last, dimensions=policy.groups,
         spread=Decimal(rules.spread),
+        span=[period.key for period in periods_of_year(span.last.year) if span.contains(period)],
     )  # fmt: skip
     last = await repository.newest(driver, set_id, span.key)
     before = await repository.newest(driver, set_id, span.before())

@@ -1,6 +1,12 @@
 """All recipes; a route that has none fails the matrix by its name."""
 
 from tests.permissions.recipe import Recipe
-from tests.permissions.recipes import audit, indicator, scoring, submission
+from tests.permissions.recipes import audit, bonus, indicator, scoring, submission
 
-RECIPES: tuple[Recipe, ...] = (*indicator.RECIPES, *submission.RECIPES, *scoring.RECIPES, *audit.RECIPES)
+RECIPES: tuple[Recipe, ...] = (
+    *indicator.RECIPES,
+    *submission.RECIPES,
+    *scoring.RECIPES,
+    *bonus.RECIPES,
+    *audit.RECIPES,
+)

@@ -4,7 +4,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.scoring_svc.bonus.domain import (
+from services.scoring_svc.bonus.domain.makeup import (
     DeductionUnknown,
     PointsNotPositive,
     Regained,
