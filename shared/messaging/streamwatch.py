@@ -127,13 +127,20 @@ class StreamWatch:
             log().warning("stream was lost or shortened, sending again", stream=self.stream, identity=seen.identity)
         self._life, self._epoch = await self._heal(connection), epoch
         if doubted and not changed and await self._is_damaged(seen):
-            # A reader may be stuck at what cannot be read: the next look finds another stream and sends again.
-            self._life = None
-            log().error("stream is damaged, made anew", stream=self.stream)
-            await self._link.api(f"STREAM.DELETE.{self.stream}")
-            self._look.set()
+            await self._give_up(seen)
             return
         self._checked, self._unanswered = server, 0
+
+    async def _give_up(self, seen: _Seen) -> None:
+        """Delete a damaged stream, since a reader may be stuck in it: the next look finds another and sends again.
+
+        Unless another process of the service has made it anew meanwhile: then only the look was out of date.
+        """
+        self._life = None
+        self._look.set()
+        if (await self._link.api(f"STREAM.INFO.{self.stream}"))["created"] == seen.identity:
+            log().error("stream is damaged, made anew", stream=self.stream)
+            await self._link.api(f"STREAM.DELETE.{self.stream}")
 
     async def _is_damaged(self, seen: _Seen) -> bool:
         """Whether messages that readers still wait for cannot be read, or the broker does not answer for them."""

@@ -1,12 +1,14 @@
 """A broker that comes back with a damaged store: what it passes over without a word is sent again."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import nats
 import pytest
 
-from shared.messaging import streamwatch
+from shared.messaging import streamwatch, topology
+from shared.messaging.link import BrokerRefused
 from shared.messaging.streamwatch import StreamWatch
 from tests.chaos.stations import SUBJECT, Station, messaging_database, settled, started, until
 from tests.chaos.verdict import System
@@ -96,3 +98,24 @@ async def test_a_stream_that_grows_while_it_is_looked_at_is_not_taken_for_shorte
             await scoring.record([number])
         assert await until(lambda: _all_sent(scoring), within=20)
         assert [row["generation"] for row in await scoring.fetch("SELECT generation FROM stream_state")] == [1]
+
+
+@pytest.mark.parametrize("asked", [True, False], ids=["guarded", "control"])
+async def test_only_the_stream_that_was_looked_at_is_given_up(system: System, *, asked: bool) -> None:
+    """Another process of the service made the stream anew while this one still read the old one back."""
+    await _recorded(system)
+    scoring = Station("scoring_svc", await messaging_database(system.postgres, "scoring_svc"), system.nats.url)
+    async with started(scoring):
+        link, watch = scoring.bus.link, scoring.bus._watch
+        old = await watch._see()
+        await link.api("STREAM.DELETE.SCORING")
+        await topology.ensure_stream(link, watch._wanted)
+        new = await link.api("STREAM.INFO.SCORING")
+        assert new["created"] != old.identity
+        # The control believes that what it finds is what it had looked at.
+        await watch._give_up(old if asked else replace(old, identity=new["created"]))
+        try:
+            kept = (await link.api("STREAM.INFO.SCORING"))["created"] == new["created"]
+        except BrokerRefused:
+            kept = False
+        assert kept == asked
