@@ -109,15 +109,11 @@ class Nats:
         `store-damaged` (the last one is kept) and the server starts empty: the services send again what it held.
         """
         await asyncio.to_thread(self._write_configuration)
-        self._child = self._spawn()
         try:
-            if not await self._becomes_healthy(self._child):
+            if not await self._comes_up():
                 await self.kill()
                 await asyncio.to_thread(self._set_store_aside)
-                self._child = self._spawn()
-                if not await self._becomes_healthy(self._child):
-                    await self._child.end([(signal.SIGTERM, 10.0)])
-                    await self._becomes_healthy(self._child)
+                await self._demand_up()
         except BaseException:
             await to_its_end(self.stop())
             raise
@@ -187,13 +183,20 @@ class Nats:
     def _set_store_aside(self) -> None:
         aside = self.directory / "store-damaged"
         shutil.rmtree(aside, ignore_errors=True)
-        self._store.rename(aside)
+        if self._store.exists():
+            self._store.rename(aside)
 
-    async def _becomes_healthy(self, child: Child) -> bool:
-        """Wait until the server is healthy; False when it says that it never will be on this store, or takes too long.
+    async def _demand_up(self) -> None:
+        """Start a process and wait until it is healthy. Raises CannotRun with its last words."""
+        if not await self._comes_up():
+            raise CannotRun(f"NATS does not start; it last said:\n{self.child.last_lines()}")
 
-        Raises CannotRun with the server's last words when it ended.
+    async def _comes_up(self) -> bool:
+        """Start a process and wait until it is healthy; False when it says that it never will be, or takes too long.
+
+        Raises CannotRun with its last words when it ended.
         """
+        child = self._child = self._spawn()
         end = time.monotonic() + _START_SECONDS
         while child.returncode is None and time.monotonic() < end:
             health = await self._health()

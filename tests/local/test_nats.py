@@ -1,4 +1,5 @@
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,6 +10,7 @@ from nats.errors import Error
 
 from deploy.local.nats import Nats
 from deploy.local.places import Home
+from deploy.local.sentences import CannotRun
 from deploy.local.system import subjects_of
 
 
@@ -51,6 +53,31 @@ async def test_a_store_that_cannot_be_recovered_is_set_aside_and_the_server_star
         async with connected(server.url) as client:
             assert await client.jetstream().streams_info() == []
         assert len(list(server.directory.glob("store-damaged/**/SCORING/meta.inf"))) == 1
+
+
+async def test_a_store_on_which_the_server_hangs_is_set_aside(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with await Nats.start(home.directory / "nats") as server:
+        async with connected(server.url) as client:
+            await client.jetstream().add_stream(name="SCORING", subjects=["indicator.>"])
+            await client.jetstream().publish("indicator.deducted.v1", b"{}")
+        await server.stop()
+        (block,) = server.directory.glob("store/**/SCORING/msgs/1.blk")
+        block.unlink()
+        os.mkfifo(block)  # whoever opens it waits for ever
+        monkeypatch.setattr("deploy.local.nats._START_SECONDS", 3.0)
+        await server.start_again()
+        async with connected(server.url) as client:
+            assert await client.jetstream().streams_info() == []
+        assert len(list(server.directory.glob("store-damaged/**/SCORING/msgs/1.blk"))) == 1
+
+
+async def test_a_server_that_never_comes_up_is_told_in_its_last_words(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deploy.local.nats._START_SECONDS", 0.0)
+    with pytest.raises(CannotRun, match="NATS does not start"):
+        await Nats.start(home.directory / "nats")
+    assert not list(home.directory.glob("nats/store-damaged"))
 
 
 async def test_a_paused_server_answers_again_when_it_goes_on(home: Home) -> None:
