@@ -8,7 +8,7 @@ import asyncpg
 from services.indicator_svc.organisation.repository import decoded
 from shared.auth import Reach, reach_condition
 from shared.db import rows_as_dicts
-from shared.directory.held import last_place, reading_condition
+from shared.directory.held import in_force, last_place, reading_condition
 
 _NOW_KNOWN = "directory_unit_spans"
 # What was known at a moment: of each unit the last timeline that was recorded by then.
@@ -17,7 +17,6 @@ _KNOWN_AT = (
     "(SELECT unit_id, version, effective_from, effective_to, span_recorded_at AS recorded_at, code, name, kind, "
     "parent_id, path, groups FROM unit_recordings WHERE recorded_at <= $9) r)"
 )
-_HOLDS = "{0}.effective_from <= {1} AND ({0}.effective_to IS NULL OR {0}.effective_to > {1})"
 
 # A unit that is gone keeps its code; where it last stood opens nothing.
 _LAST = last_place("u", "$1")
@@ -50,8 +49,8 @@ async def units_page(
     records = await driver.fetch(
         "SELECT u.unit_id, u.version, u.code, u.name, u.kind, u.parent_id, u.path, u.groups, u.effective_from, "
         f"u.effective_to, u.recorded_at FROM {source} u "
-        f"LEFT JOIN {_NOW_KNOWN} t ON t.unit_id = u.unit_id AND {_HOLDS.format('t', '$1')} "
-        f"WHERE {_HOLDS.format('u', '$2')} {newest} AND ($3::text IS NULL OR u.kind = $3) "
+        f"LEFT JOIN {_NOW_KNOWN} t ON t.unit_id = u.unit_id AND {in_force('t', '$1')} "
+        f"WHERE {in_force('u', '$2')} {newest} AND ($3::text IS NULL OR u.kind = $3) "
         "AND ($4::text IS NULL OR strpos('/' || u.path, '/' || $4 || '/') > 0) "
         f"AND u.path > $5 AND ({reach_condition('u.unit_id', 'coalesce(t.path, u.path)', 6)} "
         f"OR {reading_condition('u.unit_id', ('$2', '$2'), 6, '$1')}) "
@@ -75,7 +74,7 @@ async def people_page(
     limit: int = 500,
 ) -> list[dict[str, Any]]:
     """People whose unit lies within reach. With `role`: who holds it today, over `unit` if that is given too."""
-    held = f"a.subject = p.person_id::text AND NOT a.revoked AND {_HOLDS.format('a', '$1')}"
+    held = f"a.subject = p.person_id::text AND NOT a.revoked AND {in_force('a', '$1')}"
     records = await driver.fetch(
         "SELECT p.person_id, p.version, p.code, p.name, p.unit_id, u.code AS unit_code, p.post, "
         f"ARRAY(SELECT DISTINCT a.role FROM directory_appointments a WHERE {held} ORDER BY 1) AS roles "

@@ -1,12 +1,9 @@
 """Keeps the read copies of results: each row by its version, in any order and any number of times."""
 
-from datetime import date
-
 import asyncpg
 import msgspec
 
-from services.indicator_svc.organisation.domain.backdating import SettledPeriod
-from shared.contracts.periods import parse_period
+from shared.contracts.periods import Period, parse_period
 from shared.contracts.scoring import PeriodEvent, RankingPublished, ScoresConfirmed
 from shared.contracts.submission import BurdenReported
 from shared.db import UnitOfWork
@@ -38,14 +35,13 @@ async def keep_scores(uow: UnitOfWork, event: ScoresConfirmed) -> None:
     )
 
 
-async def settled_periods(driver: asyncpg.Connection, since: date) -> list[SettledPeriod]:
-    """The periods that are fenced, confirmed or closed and end on a day or later, of all sets."""
+async def settled_periods(driver: asyncpg.Connection) -> list[tuple[str, Period]]:
+    """The periods that are fenced, confirmed or closed, of all sets, with the code of their set."""
     rows = await driver.fetch(
         "SELECT coalesce(s.code, p.set_id::text) AS code, p.period FROM period_states p "
         "LEFT JOIN indicator_sets s USING (set_id)"
     )
-    found = [(row["code"], parse_period(row["period"])) for row in rows]
-    return [SettledPeriod(f"{code} {one.key}", one.first, one.last) for code, one in found if one.last >= since]
+    return [(row["code"], parse_period(row["period"])) for row in rows]
 
 
 async def keep_period(uow: UnitOfWork, event: PeriodEvent, state: str) -> None:

@@ -19,11 +19,12 @@ from services.indicator_svc.organisation.domain.backdating import (
 from services.indicator_svc.organisation.domain.terms import Term
 from shared.clock import SHANGHAI
 from shared.contracts.identity import unit_id
+from shared.contracts.periods import parse_period
 from shared.contracts.roles import Role, Scope
 from shared.errors import Refused
 
 NOW = datetime(2015, 4, 20, 9, tzinfo=SHANGHAI)
-FEBRUARY = SettledPeriod("SET 2015-02", date(2015, 2, 1), date(2015, 2, 28))
+FEBRUARY = SettledPeriod("SET", parse_period("2015-02"))
 UNIT, OTHER = unit_id("U"), unit_id("V")
 
 
@@ -103,6 +104,12 @@ def test_a_term_that_ends_earlier_changes_the_days_between_its_two_ends() -> Non
     assert days(effects_of_term(ended, term(effective_to=day("2015-02-05")))) == [
         (UNIT, day("2015-02-05"), day("2015-02-10"))
     ]
+
+
+def test_a_term_that_stays_as_it_was_asks_nobody() -> None:
+    ended = term(effective_to=day("2015-02-10"))
+    assert effects_of_term(term(), term()) == []
+    assert effects_of_term(ended, ended) == []
 
 
 def test_a_term_that_changes_its_unit_changes_all_its_days_in_both() -> None:

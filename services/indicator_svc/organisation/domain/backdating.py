@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from services.indicator_svc.organisation.domain.terms import Term
+from shared.contracts.periods import Period
 from shared.contracts.roles import Role
 from shared.errors import Detail, Refused
 
@@ -93,15 +94,19 @@ class Effect:
 
 @dataclass(frozen=True)
 class SettledPeriod:
-    """A period of a set that is fenced, confirmed or closed; `name` as people say it."""
+    """A period of a set that is fenced, confirmed or closed."""
 
-    name: str
-    first: date
-    last: date
+    set_code: str
+    period: Period
+
+    @property
+    def name(self) -> str:
+        """As people say it."""
+        return f"{self.set_code} {self.period.key}"
 
     def holds(self, effect: Effect) -> bool:
         """Whether the effect reaches a day of the period."""
-        return effect.first <= self.last and (effect.end is None or self.first < effect.end)
+        return effect.first <= self.period.last and (effect.end is None or self.period.first < effect.end)
 
 
 def effects_of_term(before: Term | None, after: Term, pointer: str = "") -> list[Effect]:
@@ -112,8 +117,8 @@ def effects_of_term(before: Term | None, after: Term, pointer: str = "") -> list
     if after.role not in _RESPONSIBLE:
         return []
     if before is not None and (before.unit_id, before.scope) == (after.unit_id, after.scope):
-        ends = [end or date.max for end in (before.effective_to, after.effective_to)]
-        return [Effect(after.unit_id, min(ends), max(ends), pointer, after.subject)]
+        first, end = sorted(one or date.max for one in (before.effective_to, after.effective_to))
+        return [Effect(after.unit_id, first, end, pointer, after.subject)] if first < end else []
     return [
         Effect(term.unit_id, term.effective_from, term.effective_to, pointer, term.subject)
         for term in (before, after)

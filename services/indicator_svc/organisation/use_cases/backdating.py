@@ -9,6 +9,7 @@ from services.indicator_svc.organisation.domain.backdating import (
     DocumentTaken,
     Effect,
     SecondPersonNeeded,
+    SettledPeriod,
     demand_approved,
 )
 from services.indicator_svc.review.repository import settled_periods
@@ -48,7 +49,7 @@ async def approved(uow: UnitOfWork, effects: Sequence[Effect], document: str | N
     if not effects:
         return None
     driver = await uow.driver()
-    settled = await settled_periods(driver, min(effect.first for effect in effects))
+    settled = [SettledPeriod(*one) for one in await settled_periods(driver)]
     approval = None if document is None else await repository.approval(driver, document)
     if not demand_approved(effects, settled, document, approval, by=uow.who, today=now.date()):
         return None
