@@ -7,14 +7,10 @@ from uuid import UUID
 import asyncpg
 
 from services.audit_svc.permissions import PERMISSIONS
+from shared.directory.held import in_force
 
 _SIGNERS = sorted(PERMISSIONS["interviews.sign"])
 _OF_UNIT = ["unit_leader", "unit_liaison"]
-
-
-def in_force(alias: str, day: str) -> str:
-    """The predicate that a unit's span or an appointment holds on a day; both are SQL of this code, never input."""
-    return f"{alias}.effective_from <= {day} AND ({alias}.effective_to IS NULL OR {alias}.effective_to > {day})"
 
 
 async def unit_by_code(driver: asyncpg.Connection, code: str, day: date) -> UUID | None:

@@ -1,7 +1,7 @@
 """Which records of a period a reader sees: those of units within reach today, or held on a day of that period.
 
-Belongs here: the one predicate of every read that has a period, and where a unit stands or last stood. Writing asks for
-today's tree alone: shared.reach.
+Belongs here: the one predicate of every read that has a period, what holds on a day, and where a unit stands or last
+stood. Writing asks for today's tree alone: shared.reach.
 """
 
 from collections.abc import Iterable
@@ -46,6 +46,11 @@ def reading_condition(unit_id: str, days: Days, first: int, today: str, *, once:
         f"({everything}::boolean OR {unit_id} = ANY({units}::uuid[]) "
         f"OR (cardinality({subtrees}::text[]) > 0 AND {within}))"
     )
+
+
+def in_force(alias: str, day: str) -> str:
+    """The predicate that a span of a unit or an appointment holds on a day; both are SQL of this code, never input."""
+    return f"{alias}.effective_from <= {day} AND ({alias}.effective_to IS NULL OR {alias}.effective_to > {day})"
 
 
 def last_place(span: str, today: str) -> str:

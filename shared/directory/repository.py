@@ -11,7 +11,7 @@ from shared.auth import Grant
 from shared.contracts.roles import Role, Scope
 from shared.db import Database
 from shared.directory.domain import CalendarUnknown, Unit, WorkingDays
-from shared.directory.held import last_place
+from shared.directory.held import in_force, last_place
 from shared.errors import NotFound
 
 __all__ = [
@@ -19,7 +19,7 @@ __all__ = [
     "working_days",
 ]  # fmt: skip
 
-_TODAY = "u.effective_from <= $2 AND (u.effective_to IS NULL OR u.effective_to > $2)"
+_TODAY = in_force("u", "$2")
 
 
 class Directory:
@@ -33,8 +33,7 @@ class Directory:
         records = await self._database.reads.fetch(
             "SELECT a.role, a.scope, a.unit_id, u.path FROM directory_appointments a "
             f"JOIN directory_unit_spans u ON u.unit_id = a.unit_id AND {_TODAY} "
-            "WHERE a.subject = $1 AND NOT a.revoked AND a.effective_from <= $2 "
-            "AND (a.effective_to IS NULL OR a.effective_to > $2)",
+            f"WHERE a.subject = $1 AND NOT a.revoked AND {in_force('a', '$2')}",
             subject,
             self._today(),
         )

@@ -1,6 +1,6 @@
 """All statements on the ledger's entries of units beside their cells, and on external losses."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
@@ -103,17 +103,6 @@ async def used(connection: Connection, table_code: str, year: int, unit_id: UUID
         bonus_class,
     )
     return Used(row["in_class"], row["unit"], row["overall"])
-
-
-async def points_of_units(connection: Connection, set_id: UUID, periods: Iterable[str]) -> Mapping[UUID, Decimal]:
-    """What awards and external losses add up to by unit, over periods of a set."""
-    rows = await connection.fetch(
-        "SELECT unit_id, sum(points) AS points FROM unit_entries WHERE set_id = $1 AND period = ANY($2::text[]) "
-        "GROUP BY unit_id",
-        set_id,
-        list(periods),
-    )
-    return {row["unit_id"]: row["points"] for row in rows}
 
 
 async def state_of_period(driver: asyncpg.Connection, set_id: UUID, period: str) -> str:

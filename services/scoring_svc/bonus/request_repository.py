@@ -12,9 +12,10 @@ import msgspec
 
 from services.scoring_svc.bonus.domain.awards import Award, RequestState
 from services.scoring_svc.bonus.domain.points import BonusTable
+from shared.directory.held import in_force
 
 Connection: TypeAlias = asyncpg.Connection | asyncpg.Pool
-_STANDS = "u.effective_from <= $2 AND (u.effective_to IS NULL OR u.effective_to > $2)"
+_STANDS = in_force("u", "$2")
 
 
 @dataclass(frozen=True)
@@ -191,8 +192,7 @@ async def own_places(connection: Connection, subject: str, day: date) -> list[st
         f"SELECT u.path FROM directory_unit_spans u WHERE {_STANDS} AND u.unit_id IN ("
         "SELECT unit_id FROM directory_people WHERE person_id::text = $1 UNION ALL "
         "SELECT a.unit_id FROM directory_appointments a WHERE a.subject = $1 AND NOT a.revoked "
-        "AND a.role IN ('unit_leader', 'unit_liaison') AND a.effective_from <= $2 "
-        "AND (a.effective_to IS NULL OR a.effective_to > $2))",
+        f"AND a.role IN ('unit_leader', 'unit_liaison') AND {in_force('a', '$2')})",
         subject,
         day,
     )

@@ -15,7 +15,7 @@ import asyncpg
 
 from services.scoring_svc.ranking.domain import SCALE
 from shared.contracts.periods import Period
-from shared.directory.held import last_place
+from shared.directory.held import in_force, last_place
 
 Connection: TypeAlias = asyncpg.Connection | asyncpg.Pool
 
@@ -177,8 +177,8 @@ async def boards_of(connection: Connection, ranking_id: UUID) -> list[asyncpg.Re
 async def dimensions_of(connection: Connection, day: date) -> set[str]:
     """The dimensions in which units have a group on a day; every unit has a kind."""
     rows = await connection.fetch(
-        "SELECT DISTINCT jsonb_object_keys(groups) AS dimension FROM directory_unit_spans "
-        "WHERE effective_from <= $1 AND (effective_to IS NULL OR effective_to > $1)",
+        "SELECT DISTINCT jsonb_object_keys(u.groups) AS dimension FROM directory_unit_spans u "
+        f"WHERE {in_force('u', '$1')}",
         day,
     )
     return {"kind", *(row["dimension"] for row in rows)}

@@ -19,31 +19,27 @@ DO $$ DECLARE found regclass; BEGIN
 END $$
 """
 
-_DERIVE = """
+_ASKED = """
+    FROM (SELECT v.*, datemultirange(daterange(v.effective_from, v.effective_to)) - coalesce(
+                     (SELECT range_agg(daterange(w.effective_from, w.effective_to)) FROM cards w
+                      WHERE w.indicator_id = v.indicator_id AND w.version > v.version
+                        AND w.period_kind = v.period_kind), '{}') AS asked
+          FROM cards v) c
+         JOIN indicator_sets s ON s.set_id = c.set_id
+         CROSS JOIN unnest(c.metric_ids) AS metric_id CROSS JOIN unnest(c.evaluated_unit_ids) AS unit_id
+    WHERE NOT isempty(c.asked)
+"""
+_DERIVE = f"""
     INSERT INTO demands (year, period_kind, metric_id, unit_id, asked, self_reported)
     SELECT s.year, c.period_kind, metric_id, unit_id, range_agg(c.asked),
-           coalesce(range_agg(c.asked) FILTER (WHERE c.fill_mode = 'self_reported'), '{}')
-    FROM (SELECT v.*, datemultirange(daterange(v.effective_from, v.effective_to)) - coalesce(
-                     (SELECT range_agg(daterange(w.effective_from, w.effective_to)) FROM cards w
-                      WHERE w.indicator_id = v.indicator_id AND w.version > v.version
-                        AND w.period_kind = v.period_kind), '{}') AS asked
-          FROM cards v) c
-         JOIN indicator_sets s ON s.set_id = c.set_id
-         CROSS JOIN unnest(c.metric_ids) AS metric_id CROSS JOIN unnest(c.evaluated_unit_ids) AS unit_id
-    WHERE NOT isempty(c.asked)
+           coalesce(range_agg(c.asked) FILTER (WHERE c.fill_mode = 'self_reported'), '{{}}')
+    {_ASKED}
     GROUP BY 1, 2, 3, 4
 """
-_DERIVE_AS_BEFORE = """
+_DERIVE_AS_BEFORE = f"""
     INSERT INTO demands (year, period_kind, metric_id, unit_id, self_reported, asked)
     SELECT s.year, c.period_kind, metric_id, unit_id, c.fill_mode = 'self_reported', range_agg(c.asked)
-    FROM (SELECT v.*, datemultirange(daterange(v.effective_from, v.effective_to)) - coalesce(
-                     (SELECT range_agg(daterange(w.effective_from, w.effective_to)) FROM cards w
-                      WHERE w.indicator_id = v.indicator_id AND w.version > v.version
-                        AND w.period_kind = v.period_kind), '{}') AS asked
-          FROM cards v) c
-         JOIN indicator_sets s ON s.set_id = c.set_id
-         CROSS JOIN unnest(c.metric_ids) AS metric_id CROSS JOIN unnest(c.evaluated_unit_ids) AS unit_id
-    WHERE NOT isempty(c.asked)
+    {_ASKED}
     GROUP BY 1, 2, 3, 4, 5
 """
 
