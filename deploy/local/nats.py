@@ -121,7 +121,7 @@ class Nats:
     async def stop(self) -> None:
         """Stop in order."""
         if self._child is not None:
-            self._child.send(signal.SIGCONT)
+            self._child.thaw()
             await self._child.end([(signal.SIGTERM, 10.0)])
 
     async def kill(self) -> None:
@@ -130,11 +130,11 @@ class Nats:
 
     async def pause(self) -> None:
         """Freeze the server: connections stay open and nothing answers, as in a network that is cut."""
-        self.child.send(signal.SIGSTOP)
+        await self.child.freeze()
 
     async def resume(self) -> None:
         """Let a frozen server go on."""
-        self.child.send(signal.SIGCONT)
+        self.child.thaw()
 
     async def wipe(self) -> None:
         """Lose the whole JetStream store; a server that ran is killed and started again, empty."""

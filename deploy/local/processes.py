@@ -8,6 +8,7 @@ Deliberately free of the event loop's own subprocess support, so that a process 
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import time
@@ -60,6 +61,17 @@ class Child:
         if self.returncode is None:
             with suppress(ProcessLookupError):
                 self._process.send_signal(number)
+
+    async def freeze(self) -> None:
+        """Stop the process where it is, and return when it stands: the signal alone is still on its way then."""
+        self.send(signal.SIGSTOP)
+        asked = os.WSTOPPED | os.WNOHANG | os.WNOWAIT
+        while self.returncode is None and not os.waitid(os.P_PID, self.pid, asked):  # noqa: ASYNC110, ASYNC222 - sets no event; WNOHANG
+            await asyncio.sleep(0.001)
+
+    def thaw(self) -> None:
+        """Let a frozen process go on."""
+        self.send(signal.SIGCONT)
 
     async def wait(self, seconds: float) -> bool:
         """Wait for the end, at most so many seconds; whether it ended."""

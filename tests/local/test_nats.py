@@ -1,7 +1,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 import nats
 import pytest
@@ -84,11 +84,11 @@ async def test_a_paused_server_answers_again_when_it_goes_on(home: Home) -> None
     async with await Nats.start(home.directory / "nats") as server:
         await server.pause()
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(reader.readline(), 0.5)
-        await server.resume()
-        assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"INFO ")
-        writer.close()
+        with closing(writer):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(reader.readline(), 0.5)
+            await server.resume()
+            assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"INFO ")
         await writer.wait_closed()
         async with connected(server.url) as client:
             await client.flush(timeout=5)
