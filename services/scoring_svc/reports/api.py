@@ -49,8 +49,7 @@ IndicatorCode = Annotated[str, Query(min_length=1, max_length=64, description="C
 _FILES: dict[int | str, dict[str, Any]] = {
     200: {"content": {sheets.CSV.partition(";")[0]: {}, sheets.XLSX: {}}, "description": "The table"}
 }
-_PAGE_OF_UNITS = 50
-_MOST_UNITS = 200
+_PAGE_OF_UNITS = 50  # each has a value for every indicator
 
 
 def _language(request: Request, response: Response | None = None) -> Language:
@@ -221,7 +220,7 @@ async def read_heat_map(
     actor: ReadsScores,
     uow: Uow,
     form: Annotated[Format, Query(alias="format")] = "json",
-    limit: Annotated[int, Query(ge=1, le=_MOST_UNITS, description="How many units a page has")] = _PAGE_OF_UNITS,
+    limit: Limit = _PAGE_OF_UNITS,
     cursor: Cursor = None,
 ) -> HeatMapOut | Response:
     """What share of the full marks each unit lost on each indicator, over a period or year to date."""
@@ -286,6 +285,8 @@ async def read_trend(
         None if named is None else named["unit_id"],
         None if card is None else card.indicator_id,
     )
+    if named is not None and not rows:
+        raise NotFound
     return TrendOut(
         set=found.code,
         year=found.year,

@@ -31,10 +31,10 @@ Code = Literal["impossible", "too_many_values", "records", "fact_not_there", "pe
 MOST_TRIED = 1_500
 MOST_AMONG_PEERS = 300
 MOST_DAYS = 400
-_MOST_PLACES = 6
+_MOST_PLACES = 15
 _POINTS = frozenset({"inputs", "label", "gives", "base", "floor", "ceiling", "rounding", "if_unranked", "if_zero"})
 _UNFIXED = frozenset({"records", "date", "key"})
-_FARTHEST = 2**60  # steps of the grid; farther than any figure of a bureau
+_FARTHEST = 2**80  # steps of the grid; farther than any figure of a bureau
 
 
 @dataclass(frozen=True)

@@ -166,7 +166,9 @@ async def test_trends(city: City) -> None:
     ]
     both = await get(city, "PO1", "/v1/trends", set=SET, indicator="COL-01", unit=OWN)
     assert [point["score"] for point in both["items"]] == ["6", "8"]
-    assert (await get(city, "L3", "/v1/trends", set=SET, unit=OWN))["items"] == []
+    for unit in (OWN, "nobody"):
+        assert (await city.person("L3").get("/v1/trends", params={"set": SET, "unit": unit})).status_code == 404
+    assert (await get(city, "S2", "/v1/trends", set=SET, indicator="COL-01"))["items"] == []
     none = await city.office.get("/v1/trends", params={"set": SET})
     assert (none.status_code, none.json()["code"]) == (422, "filter_required")
 
