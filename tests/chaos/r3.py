@@ -121,6 +121,7 @@ def _flip_bits(store: Path, chosen: Callable[[Path], bool]) -> None:
 
 async def run(system: System, *, seconds: float) -> Verdict:
     """About seconds x 300 events in the broker each time; from 10 s on every damage is done twice."""
+    await system.nats.wipe()  # what another scenario left there is not counted
     size = max(200, int(seconds * 300))
     losses = ["store", "tail", *(2 * _DAMAGES if seconds >= 10 else (_DAMAGES[0], _DAMAGES[-1]))]
     found = {f"{loss} {number}": await _round(system, size, loss, blind=False) for number, loss in enumerate(losses)}

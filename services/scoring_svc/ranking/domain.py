@@ -248,7 +248,8 @@ def policy_words(policy: Policy) -> dict[str, str]:
         ),
         "en": (
             "A unit's total is the sum over indicators of the mean of the indicator's scores in the periods inside the "
-            "span, plus its bonuses and less its shares of external losses in the span; cells that are exempt or not scorable are left out of the mean and nothing is scaled up; veto "
+            "span, plus its bonuses and less its shares of external losses in the span; cells that are exempt or not "
+            "scorable are left out of the mean and nothing is scaled up; veto "
             "indicators cap the grade and are no part of the total; units are ranked by their totals before rounding, "
             f"{en}; totals are rounded half up to 2 places"
         ),

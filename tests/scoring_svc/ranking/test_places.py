@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
+from services.scoring_svc.bonus.entry_repository import UnitEntry, add_entries
 from services.scoring_svc.ranking import repository
 from services.scoring_svc.ranking.domain import SCALE
 from services.scoring_svc.ranking.repository import Source
@@ -69,7 +70,31 @@ async def keep(city: City, cells: list[Cell]) -> None:
         await driver.copy_records_to_table("cells", records=rows, columns=columns)
 
 
-def expected(cells: list[Cell], spread: Fraction) -> dict[tuple[UUID, str], dict[str, Any]]:
+async def keep_entries(city: City) -> dict[UUID, Fraction]:
+    """An award, a loss that the bureau passed on, an award that was taken back; one of another year counts nowhere."""
+    given = [
+        (1, "award", "0.25"),
+        (1, "award", "0.30"),
+        (2, "external_loss", "-1.75"),
+        (3, "award", "2"),
+        (3, "award", "-2"),
+    ]
+    at = datetime(2015, 2, 3, tzinfo=UTC)
+    entries = [
+        UnitEntry(
+            uuid4(), kind, uuid4(), set_id(SET), period, UUID(int=unit), None, None, Decimal(points), Decimal(points),
+            "{}", None, None, "x", "test", at,
+        )
+        for unit, kind, points, period in [*((*one, "2015-03") for one in given), (4, "award", "9", "2014-12")]
+    ]  # fmt: skip
+    async with city.service.database.transaction("test") as uow:
+        await add_entries(await uow.driver(), entries)
+    return {UUID(int=1): Fraction("0.55"), UUID(int=2): Fraction("-1.75")}
+
+
+def expected(
+    cells: list[Cell], spread: Fraction, entries: dict[UUID, Fraction]
+) -> dict[tuple[UUID, str], dict[str, Any]]:
     """Every unit's row on every board, by the definition of each figure."""
     marks: dict[tuple[UUID, str], list[Decimal]] = defaultdict(list)
     for one in cells:
@@ -88,6 +113,9 @@ def expected(cells: list[Cell], spread: Fraction) -> dict[tuple[UUID, str], dict
             f"indicator:{code}",
         ):
             totals[board][unit] += mean
+    for unit, points in entries.items():
+        if unit in totals["total"]:
+            totals["total"][unit] += points
     found = {}
     for board, units in totals.items():
         every = list(units.values())
@@ -111,20 +139,21 @@ async def test_places_agree_with_exact_fractions(bare_city: City, seed: int, spr
     await bare_city.tell(published(SET, CARDS), *CARDS, times=1)
     cells = some_cells(seed)
     await keep(bare_city, cells)
+    entries = await keep_entries(bare_city)
     last, key = date(2015, 12, 31), uuid4()
     source = Source(
-        set_id(SET), MONTHS, confirmed=True, last=last, day=last, dimensions=(), spread=Decimal(spread)
+        set_id(SET), MONTHS, confirmed=True, last=last, day=last, dimensions=(), spread=Decimal(spread), span=MONTHS,
     )  # fmt: skip
     async with bare_city.service.database.transaction("test") as uow:
         driver = await uow.driver()
         await repository.place_all(driver, key, source)
         rows = await driver.fetch("SELECT * FROM ranking_places WHERE ranking_id = $1", key)
-    wanted = expected(cells, Fraction(spread))
+    wanted = expected(cells, Fraction(spread), entries)
     found = {(row["unit_id"], row["board"]): {name: row[name] for name in next(iter(wanted.values()))} for row in rows}
     assert found == wanted
     assert any(row["tied"] > 1 for row in wanted.values())
     assert len({board for _, board in wanted}) == 1 + 2 + 3 + 3
     # The control: totals rounded before they are compared put some unit elsewhere.
     rounded = expected([Cell(one.period, one.card, one.unit, one.score.quantize(Decimal(1))) for one in cells],
-                       Fraction(spread))  # fmt: skip
+                       Fraction(spread), entries)  # fmt: skip
     assert rounded != found
