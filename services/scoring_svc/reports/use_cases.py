@@ -293,7 +293,9 @@ async def heat_map(connection: Any, reader: Reader, indicator_set: IndicatorSet,
         for card in sorted(shown, key=lambda card: (card.level1, card.level2, card.code))
         if card.evaluating_unit_id in seen or not seen.isdisjoint(card.evaluated_unit_ids)
     ]
-    return HeatMap(indicator_set.set_id, columns, sorted(units), [period.key for period in inside])
+    evaluated = {one for card in shown if card.evaluating_unit_id in seen for one in card.evaluated_unit_ids}
+    rows = sorted(units & (seen | evaluated))
+    return HeatMap(indicator_set.set_id, columns, rows, [period.key for period in inside])
 
 
 async def heat_rows(
