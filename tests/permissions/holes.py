@@ -281,12 +281,6 @@ HOLES: tuple[Hole, ...] = (
         ("/score-cards/{unit}",),
     ),
     Hole(
-        "the heat map has a row for every unit",
-        "scoring_svc",
-        forgets_scope("scoring_svc.reports.repository", "units_with_cells"),
-        ("/v1/heat-map",),
-    ),
-    Hole(
         "one indicator is shown across all units",
         "scoring_svc",
         forgets_scope("scoring_svc.reports.repository", "across_units"),
