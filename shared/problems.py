@@ -57,7 +57,7 @@ def _plain(value: object) -> Any:
     return value if isinstance(value, (int, str, bool, list, dict)) or value is None else str(value)
 
 
-def _language(request: Request) -> str:
+def language_of(request: Request) -> str:
     """English when the reader asks for it first, Chinese otherwise."""
     return "en" if request.headers.get("accept-language", "").strip().lower().startswith("en") else "zh"
 
@@ -72,7 +72,7 @@ def install_errors(app: FastAPI) -> None:
     """Answer every refusal and fault with a problem document."""
 
     async def refused(request: Request, error: Exception) -> Response:
-        return problem(_as_refusal(error), _language(request))
+        return problem(_as_refusal(error), language_of(request))
 
     kinds = (
         Refused,

@@ -14,6 +14,7 @@ from services.scoring_svc.permissions import PERMISSIONS
 from services.scoring_svc.ranking.api import router as ranking
 from services.scoring_svc.ranking.pages import Pages
 from services.scoring_svc.ranking.reading_api import router as ranking_reading
+from services.scoring_svc.reports.api import router as reports
 from services.scoring_svc.settings import ScoringSettings
 from shared.service import build
 
@@ -25,7 +26,7 @@ def create_app(settings: ScoringSettings | None = None) -> FastAPI:
         settings or ScoringSettings(),  # type: ignore[call-arg]  # required settings come from the environment
         title="联动 · 计分服务 / Liandong scoring",
         permissions=PERMISSIONS,
-        routers=[engine, periods, ledger, ranking_reading, ranking, bonus, bonus_ledger],
+        routers=[engine, periods, ledger, ranking_reading, ranking, bonus, bonus_ledger, reports],
         handlers=HANDLERS,
         background=[_close_clients],
     )

@@ -218,7 +218,7 @@ HOLES: tuple[Hole, ...] = (
         "a single score is answered to anybody",
         "scoring_svc",
         forgets_scope("scoring_svc.ledger.reading", "one_score"),
-        ("/scores/{indicator_id}/{unit_id}/{period}", "/proofs/{indicator_id}/{unit_id}/{period}"),
+        ("/scores/{indicator_id}/{unit_id}/{period}", "/proofs/{indicator_id}/{unit_id}/{period}", "/{subject}"),
     ),
     Hole(
         "the filter by unit goes around the scope of deductions",
@@ -273,6 +273,18 @@ HOLES: tuple[Hole, ...] = (
         "scoring_svc",
         reaches_all("bonus.decide"),
         ("/bonus-requests/{request_id}/refusal", "/revocation"),
+    ),
+    Hole(
+        "the card of a unit shows every cell",
+        "scoring_svc",
+        forgets_scope("scoring_svc.reports.repository", "cells_of_unit"),
+        ("/score-cards/{unit}",),
+    ),
+    Hole(
+        "one indicator is shown across all units",
+        "scoring_svc",
+        forgets_scope("scoring_svc.reports.repository", "across_units"),
+        ("/v1/indicator-scores",),
     ),
     Hole(
         "a single problem is answered to anybody",

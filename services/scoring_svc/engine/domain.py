@@ -4,6 +4,8 @@ Belongs here: the public names. Pure: no I/O, no clock, no framework. Does not b
 and calendars are kept.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -11,15 +13,17 @@ from services.scoring_svc.engine import reach
 from services.scoring_svc.engine.columns.outcomes import ColumnOutcomes, RowOutcome
 from services.scoring_svc.engine.columns.plan import ByReference, ColumnPlan, columns_of
 from services.scoring_svc.engine.evaluation import FactsJson, Outcome, evaluate, evaluate_group
-from services.scoring_svc.engine.findings import CODES, Finding, RuleRefused
+from services.scoring_svc.engine.findings import CODES, Finding, Report, RuleRefused
+from services.scoring_svc.engine.language import Allowed, Interval, Policy
 from services.scoring_svc.engine.results.base import Entry
 from services.scoring_svc.engine.rule import LANGUAGE, Rule, canonical, judged, load, parse
-from services.scoring_svc.engine.sentences import facts_line, sentence
+from services.scoring_svc.engine.sentences import clause_sentences, facts_line, sentence, value_words
 from services.scoring_svc.engine.workdays import CalendarUnknown, WorkingCalendar, weekdays
 
 __all__ = [
     "CODES",
     "LANGUAGE",
+    "Allowed",
     "ByReference",
     "CalendarUnknown",
     "ColumnOutcomes",
@@ -27,14 +31,17 @@ __all__ = [
     "Entry",
     "FactsJson",
     "Finding",
+    "Interval",
     "Outcome",
     "RowOutcome",
     "Rule",
     "RuleRefused",
     "WorkingCalendar",
     "attainable",
+    "attainable_with",
     "canonical",
     "check_rule",
+    "clause_sentences",
     "columns_of",
     "depends_on_peers",
     "evaluate",
@@ -44,6 +51,7 @@ __all__ = [
     "parse_rule",
     "rule_hash",
     "sentence",
+    "value_words",
     "weekdays",
 ]
 
@@ -74,6 +82,21 @@ def rule_hash(rule: Rule) -> str:
 def depends_on_peers(rule: Rule) -> bool:
     """Whether a unit's result depends on other units, so that one new fact re-scores the whole group."""
     return rule.reads_peers
+
+
+def attainable_with(rule: Rule, fixed: Mapping[str, Allowed]) -> tuple[Fraction | None, Fraction | None]:
+    """`attainable` where some facts are known to be there with only these values: never too narrow.
+
+    A category is fixed by a list of its ids.
+    """
+    inputs = dict(rule.inputs)
+    for name, allowed in fixed.items():
+        item, certain = inputs[name], Policy(inputs[name].at, "refuse")
+        choices = tuple(one for one in item.choices if one.id in (allowed.listed or ()))
+        kept = None if item.choices else allowed
+        inputs[name] = replace(item, allowed=kept, choices=choices, missing=certain, exempt=certain)
+    span = reach.hull(rule.result.attains(replace(rule.scope, inputs=inputs, report=Report(), reaches={})))
+    return span.low, span.high
 
 
 def attainable(rule: Rule) -> tuple[Fraction | None, Fraction | None]:

@@ -23,23 +23,27 @@ MOST_COMBINATIONS = 50_000
 World = Mapping[Any, Any]
 
 
-def unreachable(scope: Scope, conditions: list[Condition], places: list[str]) -> None:
-    """Report each case that never is the first to hold; the last place stands for `otherwise`."""
+def unreachable(scope: Scope, conditions: list[Condition], places: list[str]) -> set[int]:
+    """Report each case that never is the first to hold; the last place stands for `otherwise`.
+
+    Returns the numbers of those that may be, all of them where too many combinations would have to be tried.
+    """
     domains = _domains(scope, [test for condition in conditions for test in _tests(condition)])
     size = 1
     for values in domains.values():
         size *= len(values)
     if not 0 < size <= MOST_COMBINATIONS:
-        return
+        return set(range(len(places)))
     met: set[int] = set()
     for chosen in product(*domains.values()):
         world = dict(zip(domains, chosen, strict=True))
         met.add(next((i for i, test in enumerate(conditions) if holds(test, world)), len(conditions)))
         if len(met) == len(places):
-            return
+            break
     for index, at in enumerate(places):
         if index not in met:
             scope.report.add("UNREACHABLE", at, "该情形永远不会出现", "this case can never occur")
+    return met
 
 
 def always(scope: Scope, condition: Condition) -> None:

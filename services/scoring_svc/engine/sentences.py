@@ -4,10 +4,11 @@ Belongs here: the sentence of the whole rule and the list of its facts. Does not
 """
 
 from services.scoring_svc.engine.language import Input, Policy
-from services.scoring_svc.engine.measure import POINTS
+from services.scoring_svc.engine.measure import POINTS, declared
 from services.scoring_svc.engine.results.base import capital
+from services.scoring_svc.engine.results.numeric import Points
 from services.scoring_svc.engine.rule import Rule
-from services.scoring_svc.engine.speech import Speech
+from services.scoring_svc.engine.speech import Speech, said_choice
 
 
 def sentence(rule: Rule, lang: str) -> str:
@@ -27,6 +28,22 @@ def facts_line(rule: Rule, lang: str) -> str:
     speech = Speech(lang, rule.inputs, rule.defines, rule.measures)
     said = [_fact(speech, item) for item in rule.inputs.values()]
     return speech.pick("；", "; ").join(said)
+
+
+def clause_sentences(rule: Rule, lang: str) -> dict[str, str]:
+    """Each clause of a score in words, by its id; empty for results without clauses."""
+    if not isinstance(rule.result, Points):
+        return {}
+    speech = Speech(lang, rule.inputs, rule.defines, rule.measures)
+    return {one.clause: one.points.words(speech, POINTS) for one in rule.result.clauses}
+
+
+def value_words(item: Input, text: str, lang: str) -> str:
+    """A fact's value as people read it: a number with its unit, a category by its name, a date as it stands."""
+    if item.choices:
+        return said_choice(item.choices, text, lang)
+    speech = Speech(lang, {}, {}, {})
+    return speech.quantity(text, declared(item)) if declared(item).numeric else text
 
 
 def _fact(speech: Speech, item: Input) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.domain import StoredFact, governing, metrics_of
 from services.scoring_svc.engine.domain import WorkingCalendar, evaluate_group
 from services.scoring_svc.ledger import reading, repository
-from services.scoring_svc.ledger.evaluation import Group, as_engine_reads, prepare, rule_of
+from services.scoring_svc.ledger.evaluation import Group, as_engine_reads, prepare, reads_peers, rule_of
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period, parse_period
 from shared.errors import NotFound
@@ -31,14 +31,17 @@ class Proof:
     note: str | None
 
 
-async def prove(
-    connection: asyncpg.Connection, indicator_id: UUID, unit_id: UUID, key: str, version: int, *, shows_peers: bool
-) -> Proof:
-    """The proof of a cell at a version of the ledger, or of the provisional score for version 0. Raises NotFound.
+@dataclass(frozen=True)
+class Recalled:
+    """What the evaluation behind a version of a cell read; without peers where its rule reads none."""
 
-    The caller has checked that the reader may see the cell. Without `shows_peers` other units appear under pseudonyms,
-    their values as keyed hashes: equal values of one evaluation can be told equal, nothing else.
-    """
+    group: Group
+    salt: bytes
+    note: str | None
+
+
+async def recall(connection: asyncpg.Connection, indicator_id: UUID, unit_id: UUID, key: str, version: int) -> Recalled:
+    """What a version of the ledger was evaluated from, or the provisional score for version 0. Raises NotFound."""
     period = parse_period(key)
     if version:
         stored = await reading.evaluation_of(connection, indicator_id, unit_id, key, version)
@@ -47,20 +50,42 @@ async def prove(
         card = await _card(connection, indicator_id, stored["indicator_version"])
         inputs = msgspec.json.decode(stored["inputs"], type=dict[str, dict[str, int | str]])
         calendar = await repository.calendar_edition(connection, stored["calendar"])
-        group = await _as_then(connection, card, period, inputs, calendar)
-        salt, note = stored["salt"], stored["note"]
-    else:
-        versions = await copies.cards_of_indicator(connection, indicator_id)
-        governs = governing(versions, period)
-        if governs is None or unit_id not in governs.evaluated_unit_ids:
-            raise NotFound
-        card, salt, note = governs, secrets.token_bytes(16), None
-        group = await _as_now(connection, card, period)
-    outcome = evaluate_group(rule_of(card), group.facts, group.calendar)[str(unit_id)]
+        group = await _as_then(connection, card, period, _only_own(card, unit_id, inputs), calendar)
+        return Recalled(group, stored["salt"], stored["note"])
+    versions = await copies.cards_of_indicator(connection, indicator_id)
+    governs = governing(versions, period)
+    if governs is None or unit_id not in governs.evaluated_unit_ids:
+        raise NotFound
+    group = await _as_now(connection, governs, period, None if reads_peers(governs) else (unit_id,))
+    return Recalled(group, secrets.token_bytes(16), None)
+
+
+async def prove(
+    connection: asyncpg.Connection, indicator_id: UUID, unit_id: UUID, key: str, version: int, *, shows_peers: bool
+) -> Proof:
+    """The proof of a cell at a version of the ledger, or of the provisional score for version 0. Raises NotFound.
+
+    The caller has checked that the reader may see the cell. Without `shows_peers` other units appear under pseudonyms,
+    their values as keyed hashes: equal values of one evaluation can be told equal, nothing else.
+    """
+    recalled = await recall(connection, indicator_id, unit_id, key, version)
+    return proof_of(recalled, unit_id, version, shows_peers=shows_peers)
+
+
+def proof_of(recalled: Recalled, unit_id: UUID, version: int, *, shows_peers: bool) -> Proof:
+    """The proof of a unit's cell, evaluated again; `prove` says what is hidden."""
+    group = recalled.group
+    outcome = evaluate_group(rule_of(group.card), group.facts, group.calendar)[str(unit_id)]
     proof = _with_versions(outcome.proof, group.inputs[str(unit_id)])
     if not shows_peers:
-        proof = hide_peers(proof, str(unit_id), salt)
-    return Proof(version, card.version, proof, note)
+        proof = hide_peers(proof, str(unit_id), recalled.salt)
+    return Proof(version, group.card.version, proof, recalled.note)
+
+
+def _only_own(
+    card: IndicatorPublished, unit_id: UUID, inputs: Mapping[str, Mapping[str, int | str]]
+) -> Mapping[str, Mapping[str, int | str]]:
+    return inputs if reads_peers(card) else {str(unit_id): inputs[str(unit_id)]}
 
 
 async def _card(connection: asyncpg.Connection, indicator_id: UUID, version: int) -> IndicatorPublished:
@@ -105,10 +130,12 @@ def _value(
     return None if fact is None else as_engine_reads(fact)
 
 
-async def _as_now(connection: asyncpg.Connection, card: IndicatorPublished, period: Period) -> Group:
+async def _as_now(
+    connection: asyncpg.Connection, card: IndicatorPublished, period: Period, only: Iterable[UUID] | None
+) -> Group:
     facts = await copies.newest_facts(connection, period.key, metrics_of(card))
     around = await repository.surroundings(connection, card.evaluated_unit_ids, period.last)
-    return prepare(card, period, facts, around)
+    return prepare(card, period, facts, around, only)
 
 
 def _with_versions(node: Any, inputs: Mapping[str, int | str]) -> Any:

@@ -1,12 +1,13 @@
 """All recipes; a route that has none fails the matrix by its name."""
 
 from tests.permissions.recipe import Recipe
-from tests.permissions.recipes import audit, bonus, indicator, scoring, submission
+from tests.permissions.recipes import audit, bonus, indicator, reports, scoring, submission
 
 RECIPES: tuple[Recipe, ...] = (
     *indicator.RECIPES,
     *submission.RECIPES,
     *scoring.RECIPES,
     *bonus.RECIPES,
+    *reports.RECIPES,
     *audit.RECIPES,
 )

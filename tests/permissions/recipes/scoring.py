@@ -28,7 +28,7 @@ _SET = cards.SET["code"]
 _ONE = ("QD1",)
 
 
-def _reads(period: str) -> Sees:
+def reads(period: str) -> Sees:
     """Cells of the units within reach, and those that a department within reach evaluates."""
 
     def sees(table: Permissions, caller: Caller) -> Units:
@@ -38,7 +38,8 @@ def _reads(period: str) -> Sees:
     return sees
 
 
-def _reads_first_card(table: Permissions, caller: Caller) -> Units:
+def reads_first_card(table: Permissions, caller: Caller) -> Units:
+    """The confirmed cells of the card that one department evaluates for everybody."""
     reached = reach_in(table, caller, "scores.read", CONFIRMED)
     return (reached | (ALL_EVALUATED if EVALUATOR in reached else NONE)) & ALL_EVALUATED
 
@@ -119,19 +120,19 @@ RECIPES = (
         shows=False,
         names=True,
     ),
-    _rows("/v1/scores", _reads(CONFIRMED), unit_filter="unit", pages=True),
-    _rows("/v1/scores", _reads(OPEN), OPEN),
-    Recipe(_C, "GET", "/v1/scores/{indicator_id}/{unit_id}/{period}", "object", _cell("scores"), _reads_first_card),
+    _rows("/v1/scores", reads(CONFIRMED), unit_filter="unit", pages=True),
+    _rows("/v1/scores", reads(OPEN), OPEN),
+    Recipe(_C, "GET", "/v1/scores/{indicator_id}/{unit_id}/{period}", "object", _cell("scores"), reads_first_card),
     Recipe(
         _C,
         "GET",
         "/v1/proofs/{indicator_id}/{unit_id}/{period}",
         "object",
         _cell("proofs"),
-        _reads_first_card,
+        reads_first_card,
     ),
-    _rows("/v1/deductions", _reads(CONFIRMED), unit_filter="unit", pages=True),
-    _rows("/v1/points-balance", _reads(CONFIRMED)),
+    _rows("/v1/deductions", reads(CONFIRMED), unit_filter="unit", pages=True),
+    _rows("/v1/points-balance", reads(CONFIRMED)),
     _rows("/v1/rankings/provisional", held("rankings.read", CONFIRMED, EVALUATED)),
     _rows("/v1/rankings/provisional", held("rankings.read", OPEN, EVALUATED), OPEN),
     Recipe(

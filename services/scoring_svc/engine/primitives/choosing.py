@@ -103,18 +103,20 @@ class Table(Value):
         return scope.common([row.gives.measure(scope) for row in self.rows if row.gives is not None], self.at)
 
     def reach_in(self, scope: Scope) -> Reach:
-        """The union of what the rows give; every attainable value belongs to exactly one row."""
-        gives = [row.gives.attains(scope) for row in self.rows if row.gives is not None]
+        """The union of what the rows give that some value belongs to; every attainable value belongs to exactly one."""
+        met = {row.at for row in self.rows}
         found = scope.resolve(self.of.name) if isinstance(self.of, Name) else None
         if self.of.measure(scope).type == "category":
             if isinstance(found, Input):
-                self._judge(scope, [choice.id for choice in found.choices])
+                met = self._judge(scope, [choice.id for choice in found.choices])
         elif self.of.measure(scope).numeric:
             attained = self.of.attains(scope)
-            self._judge(scope, reach.probes([edge for row in self.rows for edge in row.edges], attained))
-        return reach.union(gives) or reach.ANYTHING
+            met = self._judge(scope, reach.probes([edge for row in self.rows for edge in row.edges], attained))
+        gives = [(row.at, row.gives.attains(scope)) for row in self.rows if row.gives is not None]
+        return reach.union([given for at, given in gives if at in met]) or reach.ANYTHING
 
-    def _judge(self, scope: Scope, values: list[Any]) -> None:
+    def _judge(self, scope: Scope, values: list[Any]) -> set[str]:
+        """Report what is wrong with the rows; returns those that some value belongs to."""
         met = {row.at: 0 for row in self.rows}
         for value in values:
             rows = [row for row in self.rows if row.holds(value)]
@@ -129,6 +131,7 @@ class Table(Value):
             if not met[row.at]:
                 code = "UNREACHABLE" if self._conceivable(row, scope) else "ROW_EMPTY"
                 scope.report.add(code, row.at, "没有任何取值落入该行", "no value belongs to the row")
+        return {at for at, count in met.items() if count}
 
     def _conceivable(self, row: Row, scope: Scope) -> bool:
         """Whether the row's own test can be met by any number of the measure's kind."""
@@ -224,12 +227,13 @@ class When(Value):
         return scope.common([branch.measure(scope) for branch in branches], self.at)
 
     def reach_in(self, scope: Scope) -> Reach:
-        """The union of the branches; every case and `otherwise` must hold for something."""
+        """The union of the branches that may apply; every case and `otherwise` must hold for something."""
         for case in self.cases:
             case.if_.judge(scope)
         names = [case.at for case in self.cases] + [self.otherwise.at]
-        unreachable(scope, [case.if_ for case in self.cases], names)
-        return reach.union([*(case.then.attains(scope) for case in self.cases), self.otherwise.attains(scope)])
+        met = unreachable(scope, [case.if_ for case in self.cases], names)
+        branches = [*(case.then.attains(scope) for case in self.cases), self.otherwise.attains(scope)]
+        return reach.union([given for number, given in enumerate(branches) if number in met])
 
     def evaluate(self, cell: Cell) -> Known:
         """The branch that applies; the others are evaluated for the proof only and decide nothing."""
