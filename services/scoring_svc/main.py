@@ -53,4 +53,5 @@ async def _close_clients(app: FastAPI) -> None:
 
 async def _simulate(app: FastAPI) -> None:
     """Run waiting simulations for the life of the process."""
-    await app.state.simulations.run()
+    if app.state.settings.simulation_worker:
+        await app.state.simulations.run()
