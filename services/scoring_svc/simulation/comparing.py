@@ -144,7 +144,7 @@ def result_of(variant: Comparison, standing: Standing, names: Names) -> dict[str
                 "real_total": ratio_text(Fraction(real[unit], below)),
                 "simulated_total": ratio_text(Fraction(simulated[unit], below)),
                 "change": ratio_text(Fraction(simulated[unit] - real[unit], below)),
-                "because": _because(variant, unit, names),
+                "because": _because(variant, unit, names, below),
             }
             for unit in rows[:MOST_UNITS]
         ],
@@ -191,21 +191,17 @@ def _unit(names: Names, unit: int) -> dict[str, Any]:
     return {"unit_id": str(identity), "unit": code, "unit_name": name}
 
 
-def _because(variant: Comparison, unit: int, names: Names) -> list[dict[str, Any]]:
+def _because(variant: Comparison, unit: int, names: Names, below: int) -> list[dict[str, Any]]:
     """The indicators that changed a unit's total most, each with the cell that changed most."""
-    parts = [
-        (abs(Fraction(int(one.change[unit]), one.below)), one.one.code, one)
-        for one in variant.moved
-        if one.change[unit]
-    ]  # fmt: skip
-    parts.sort(key=lambda part: (-part[0], part[1]))
+    parts = [(one.change[unit] * (below // one.below), one) for one in variant.moved if one.change[unit]]
+    parts.sort(key=lambda part: (-abs(part[0]), part[1].one.code))
     return [
         {
-            "indicator": code,
-            "change": ratio_text(Fraction(int(one.change[unit]), one.below)),
+            "indicator": one.one.code,
+            "change": ratio_text(Fraction(int(change), below)),
             "cell": _cell(one, int(one.most[unit]), names),
         }
-        for _, code, one in parts[:REASONS]
+        for change, one in parts[:REASONS]
     ]
 
 
@@ -252,7 +248,8 @@ def _mean(marks: Marks, below: int) -> str | None:
 
 def _cells(variant: Comparison, names: Names) -> list[dict[str, Any]]:
     """The cells that changed most, over all altered indicators; a missing score counts as 0."""
-    found: list[tuple[Fraction, str, int, _Moved]] = []
+    found: list[tuple[int, str, int, _Moved]] = []
+    below = lcm(*(one.below for one in variant.moved))
     for one in variant.moved:
         amount = np.abs(one.simulated.values - one.real.values)
         rough = amount.astype(np.float64)
@@ -260,7 +257,8 @@ def _cells(variant: Comparison, names: Names) -> list[dict[str, Any]]:
         # All that tie with the last one stay in, so that which are listed does not depend on the order of a partition.
         line = np.partition(rough, len(rough) - count)[len(rough) - count] if count else np.inf
         rows = np.flatnonzero(rough >= line)[: 4 * MOST_CELLS].tolist()
-        found += [(Fraction(int(amount[row]), one.below), one.one.code, row, one) for row in rows]
+        factor = below // one.below
+        found += [(int(amount[row]) * factor, one.one.code, row, one) for row in rows]
     found.sort(key=lambda cell: (-cell[0], cell[1], cell[2]))
     return [
         {"indicator": code, **_unit(names, int(one.rows.units[row])), **_cell(one, row, names)}

@@ -126,15 +126,14 @@ class Simulator:
             for period in self.base.periods
             if any(period.key in one.cards for one in under)
         }
-        rows = sorted(
-            {(self.period_at[period], self.unit_at[unit]) for period, unit in cells}
-            | {
-                (self.period_at[period], self.unit_at[unit])
-                for one in under
-                for period, card in one.cards.items()
-                for unit in card.evaluated_unit_ids
-            }
-        )
+        # Variants of one card share its list of units, so each list is walked once a period.
+        evaluated = {
+            (period, id(card.evaluated_unit_ids)): card.evaluated_unit_ids
+            for one in under
+            for period, card in one.cards.items()
+        }
+        named = {(period, unit) for (period, _), units in evaluated.items() for unit in units} | cells.keys()
+        rows = sorted((self.period_at[period], self.unit_at[unit]) for period, unit in named)
         return _Read(cells, facts, around, rows, *self._real(rows, cells))
 
     def _real(self, rows: Sequence[tuple[int, int]], cells: Mapping[Cell, asyncpg.Record]) -> tuple[Marks, Any]:

@@ -132,8 +132,25 @@ class SimulationIn(BaseModel):
                 },
                 {"name": "权重减半", "changes": [{"kind": "full_marks", "indicator": "COL-01", "points": "1"}]},
                 {
-                    "name": "新规则",
-                    "changes": [{"kind": "rule", "indicator": "COL-01", "rule": EXAMPLE_RULE, "points": "2"}],
+                    "name": "换一个指标",
+                    "changes": [
+                        {"kind": "remove", "indicator": "COL-01"},
+                        {
+                            "kind": "add",
+                            "indicator": {
+                                "code": "COL-90",
+                                "name": "漏管率",
+                                "type": "regular",
+                                "points": "2",
+                                "period_kind": "month",
+                                "evaluating_unit": "420102",
+                                "units": ["420102", "420103", "420105"],
+                                "due_working_days": 7,
+                                "rule": EXAMPLE_RULE,
+                                "bindings": {"rate": {"metric": "M-COL-UNREGISTERED"}},
+                            },
+                        },
+                    ],
                 },
             ],
         }
