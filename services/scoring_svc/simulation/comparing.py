@@ -17,7 +17,7 @@ import numpy.typing as npt
 from services.scoring_svc.ranking.domain import SCALE
 from services.scoring_svc.simulation import domain
 from services.scoring_svc.simulation.domain import ratio_text
-from services.scoring_svc.simulation.evaluating import ROOM_OF_64_BITS, SCORED, Marks, Numbers, States, times
+from services.scoring_svc.simulation.evaluating import ROOM_OF_64_BITS, SCORED, Marks, Numbers, States
 from services.scoring_svc.simulation.variants import Altered
 
 ABSENT = -1
@@ -76,7 +76,7 @@ class Comparison:
         after, has = parts_of(rows, simulated, self.units)
         if one.total:
             self.gained += has.astype(np.int64) - had
-        change = after - before if one.total else np.zeros(self.units, object)
+        change = narrow(after - before) if one.total else np.zeros(self.units, np.int64)
         self.moved.append(
             _Moved(one, rows, real, simulated, change, below * SCALE, _most_changed(rows, real, simulated))
         )
@@ -157,8 +157,8 @@ def _totals(variant: Comparison, standing: Standing) -> tuple[list[int], list[in
     """Real and simulated totals of all units over one denominator."""
     changes: dict[int, Numbers] = {}
     for one in variant.moved:
-        known = changes.get(one.below)
-        changes[one.below] = one.change if known is None else known + one.change
+        # Each fits in 64 bits, their sum might not.
+        changes[one.below] = changes.get(one.below, np.zeros(variant.units, object)) + one.change.astype(object)
     below = lcm(*changes, *(total.denominator for total in standing.totals))
     real = [total.numerator * (below // total.denominator) for total in standing.totals]
     simulated = list(real)
@@ -193,12 +193,12 @@ def _unit(names: Names, unit: int) -> dict[str, Any]:
 
 def _because(variant: Comparison, unit: int, names: Names, below: int) -> list[dict[str, Any]]:
     """The indicators that changed a unit's total most, each with the cell that changed most."""
-    parts = [(one.change[unit] * (below // one.below), one) for one in variant.moved if one.change[unit]]
+    parts = [(int(one.change[unit]) * (below // one.below), one) for one in variant.moved if one.change[unit]]
     parts.sort(key=lambda part: (-abs(part[0]), part[1].one.code))
     return [
         {
             "indicator": one.one.code,
-            "change": ratio_text(Fraction(int(change), below)),
+            "change": ratio_text(Fraction(change, below)),
             "cell": _cell(one, int(one.most[unit]), names),
         }
         for change, one in parts[:REASONS]
@@ -269,6 +269,10 @@ def _cells(variant: Comparison, names: Names) -> list[dict[str, Any]]:
 def scaled(marks: Marks, factors: Numbers, below: int) -> Marks:
     """Marks whose rows count `factors` over `below` times as much: what new full marks make of scores."""
     numbers = marks.values.astype(object) * factors
+    return Marks(narrow(numbers), marks.below * below, marks.states)
+
+
+def narrow(numbers: Numbers) -> Numbers:
+    """Whole numbers in 64 bits where they all fit: much less room."""
     most = max((abs(number) for number in numbers.tolist()), default=0)
-    kept = numbers.astype(np.int64) if most < ROOM_OF_64_BITS else numbers
-    return Marks(times(kept, 1), marks.below * below, marks.states)
+    return numbers.astype(np.int64) if most < ROOM_OF_64_BITS else numbers

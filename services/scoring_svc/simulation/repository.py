@@ -161,6 +161,7 @@ class Claim:
     variants: str
     departments: Sequence[UUID] | None
     tries: int
+    total: int
     token: UUID
 
 
@@ -192,7 +193,7 @@ async def claim(connection: Connection, token: UUID, lease: float) -> Claim | No
         "tries = tries + 1, done = 0 WHERE simulation_id = (SELECT simulation_id FROM simulations "
         "WHERE state IN ('waiting', 'running') AND (claimed_until IS NULL OR claimed_until < clock_timestamp()) "
         "ORDER BY made_at, simulation_id LIMIT 1 FOR UPDATE SKIP LOCKED) "
-        "RETURNING simulation_id, set_id, period, variants, departments, tries",
+        "RETURNING simulation_id, set_id, period, variants, departments, tries, total",
         timedelta(seconds=lease),
         token,
     )

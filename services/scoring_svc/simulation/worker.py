@@ -27,8 +27,8 @@ _BEAT_SECONDS = 0.5
 class _Progress:
     """How far a simulation is, as the heartbeat tells it."""
 
+    total: int
     done: int = 0
-    total: int = 1
 
     async def note(self, done: int, total: int) -> None:
         """Remember it; the heartbeat writes it with the lease."""
@@ -67,7 +67,7 @@ class Worker:
         taken = await repository.claim(self.database.reads, uuid4(), self.lease)
         if taken is None:
             return False
-        progress = _Progress()
+        progress = _Progress(taken.total)
         work = asyncio.ensure_future(self._work(taken, progress))
         beat = asyncio.ensure_future(self._keep(taken, progress))
         try:

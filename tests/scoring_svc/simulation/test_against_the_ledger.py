@@ -46,6 +46,10 @@ async def test_every_rule_of_the_pack_gives_what_was_confirmed(bare_city: City) 
     assert (same["units"], same["cells"], same["kendall"], same["spearman"]) == ([], [], "1.0000", "1.0000")
     changed = {one["indicator"] for one in other["indicators"] if one["cells"]["changed"]}
     assert changed == {changes[0]["indicator"]}
+    ranking = (await city.office.get("/v1/rankings/provisional", params={"set": PACK, "period": MONTH})).json()
+    real = {row["unit"]: (row["place"], Fraction(row["total"])) for row in ranking["units"]}
+    assert len(other["units"]) == len(real) == len(wuhan.DISTRICTS)
+    assert {row["unit"]: (row["real_place"], Fraction(row["real_total"])) for row in other["units"]} == real
 
 
 async def test_a_rule_that_was_published_scores_as_it_was_simulated(city: City) -> None:

@@ -87,7 +87,9 @@ async def test_who_fell_silent_is_replaced_and_writes_nothing_any_more(idle: Cit
     reads = idle.service.database.reads
     silent = await repository.claim(reads, uuid4(), lease=0.2)
     assert silent is not None
-    assert (await state_of(idle, made))["state"] == "running"
+    assert await repository.go_on(reads, silent, 1, 2, lease=0.2)
+    shown = await state_of(idle, made)
+    assert (shown["state"], shown["progress"]) == ("running", {"done": 1, "total": 2})
     # The control: while the lease holds nobody takes it.
     assert not await worker_of(idle).turn()
     await asyncio.sleep(0.3)

@@ -104,9 +104,12 @@ async def test_a_fact_that_came_after_closing_is_not_simulated_with(city: City) 
     await city.tell(facts(2, fact("M-ERR", "420103", "4", version=2), amendment="迟到"))
     told = await found(city, await simulate(city, [constants("-1")]))
     assert {row["unit"] for row in told["units"]} == {"420102", "420104"}
-    # The control: where nobody read the metric, its newest version stands.
-    added = await found(city, await simulate(city, [{"kind": "add", "indicator": NEW}]))
-    assert {cell["unit"]: cell["simulated_score"] for cell in added["cells"]}["420104"] == "5.0000"
+    # The control: an indicator that read nothing then sees the four errors that nobody scored.
+    each = {**NEW, "rule": per_error("5", "-1")}
+    added = await found(city, await simulate(city, [{"kind": "add", "indicator": each}]))
+    assert {cell["unit"]: cell["simulated_score"] for cell in added["cells"]} == {
+        "420102": "3.0000", "420103": "1.0000", "420104": "5.0000",
+    }  # fmt: skip
 
 
 async def test_a_cell_that_was_taken_out_stays_out(city: City) -> None:
@@ -251,6 +254,13 @@ async def test_awards_count_in_both_totals(city: City) -> None:
     assert _rows(told) == {"420102": (2, 2, "17.0000", "19.0000")}
     ranking = (await city.office.get("/v1/rankings/provisional", params={"set": SET, "period": JANUARY})).json()
     assert {row["unit"]: row["total"] for row in ranking["units"]}["420104"] == "15.50"
+
+
+async def test_a_name_that_no_text_can_hold_is_refused(city: City) -> None:
+    await january(city)
+    for body in ({**asked([constants()]), "name": "a\0b"}, asked([constants(indicator="COL\0")])):
+        answer = await city.office.post("/v1/simulations", json=body)
+        assert answer.status_code == 422, answer.text
 
 
 async def test_a_result_is_asked_for_by_its_number(city: City) -> None:
