@@ -16,17 +16,14 @@ from services.scoring_svc.ranking.domain import Span, parse_span
 from services.scoring_svc.ranking.repository import confirmed_periods
 from services.scoring_svc.simulation import examining, repository, use_cases
 from services.scoring_svc.simulation.diagnosis import Lines
+from services.scoring_svc.simulation.examining_schemas import DiagnosticsOut, LinesOut, PreheatsOut, WeightsOut
 from services.scoring_svc.simulation.schemas import (
-    DiagnosticsOut,
-    LinesOut,
-    PreheatsOut,
     ProgressOut,
     SimulationIn,
     SimulationOut,
     SimulationsOut,
     VariantHead,
     VariantOut,
-    WeightsOut,
 )
 from services.scoring_svc.simulation.use_cases import Scope, SimulationNotDone
 from services.scoring_svc.simulation.variants import Base
