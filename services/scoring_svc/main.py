@@ -16,22 +16,28 @@ from services.scoring_svc.ranking.pages import Pages
 from services.scoring_svc.ranking.reading_api import router as ranking_reading
 from services.scoring_svc.reports.api import router as reports
 from services.scoring_svc.settings import ScoringSettings
+from services.scoring_svc.simulation.api import router as simulation
+from services.scoring_svc.simulation.worker import Worker
 from shared.service import build
 
 
 def create_app(settings: ScoringSettings | None = None) -> FastAPI:
     """The service, ready to be served; settings come from the environment unless given."""
+    settings = settings or ScoringSettings()  # type: ignore[call-arg]  # required settings come from the environment
     app = build(
         "scoring_svc",
-        settings or ScoringSettings(),  # type: ignore[call-arg]  # required settings come from the environment
+        settings,
         title="联动 · 计分服务 / Liandong scoring",
         permissions=PERMISSIONS,
-        routers=[engine, periods, ledger, ranking_reading, ranking, bonus, bonus_ledger, reports],
+        routers=[engine, periods, ledger, ranking_reading, ranking, bonus, bonus_ledger, reports, simulation],
         handlers=HANDLERS,
-        background=[_close_clients],
+        background=[_close_clients, _simulate],
     )
     keep_time_by(app.state.clock)
     app.state.ranking_pages = Pages()
+    app.state.simulations = Worker(
+        app.state.database, app.state.clock, settings.simulation_lease_seconds, settings.simulation_poll_seconds
+    )
     app.state.submission = None  # made at the first fence
     return app
 
@@ -43,3 +49,9 @@ async def _close_clients(app: FastAPI) -> None:
     finally:
         if app.state.submission is not None:
             await app.state.submission.close()
+
+
+async def _simulate(app: FastAPI) -> None:
+    """Run waiting simulations for the life of the process."""
+    if app.state.settings.simulation_worker:
+        await app.state.simulations.run()

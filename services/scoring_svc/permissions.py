@@ -42,4 +42,9 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "bonus.decide": _OFFICE,
     # Points that the bureau itself lost are apportioned by its office.
     "external_losses.write": _OFFICE,
+    # What-if and diagnostics: the office over the whole set, a department over the indicators that it evaluates.
+    "simulations.run": _OFFICE | {Role.EVALUATING_DEPARTMENT},
+    "simulations.read": _OFFICE | {Role.EVALUATING_DEPARTMENT},
+    # The pre-heat of the next year is asked for by indicator_svc too.
+    "preheats.read": _OFFICE | {Role.EVALUATING_DEPARTMENT, Role.SERVICE},
 }

@@ -13,7 +13,7 @@ from deploy.local.postgres import Postgres
 from shared.testing import issuer_for_tests
 from tests.bench.harness import Bench
 
-NAMES = ("deduction_to_problem", "intake_batch", "card_read", "ranking_page", "explanation")
+NAMES = ("deduction_to_problem", "intake_batch", "card_read", "ranking_page", "explanation", "whatif")
 
 
 async def measure(name: str) -> None:

@@ -38,6 +38,7 @@ async def test_every_example_does_what_it_says(postgres: Postgres, issuer: TestI
         await _organisation_and_catalogue(prepared)
         await _facts(prepared)
         await _scores(prepared)
+        await _simulations(prepared)
         await _bonuses(prepared)
         await _follow_up(prepared)
         await _half_year(prepared)
@@ -92,6 +93,11 @@ async def _scores(prepared: Prepared) -> None:
     await prepared.send(_C, "POST", confirm, OFFICE, set_code=SET, period="2015-01")
     await prepared.send(_C, "POST", confirm, OFFICE, name="1", set_code=SET, period="2015-02")
     await bureau.tell()
+
+
+async def _simulations(prepared: Prepared) -> None:
+    made = await prepared.send(_C, "POST", "/v1/simulations", OFFICE)
+    assert (made["state"], made["simulated"], len(made["variants"])) == ("done", True, 3)
 
 
 async def _bonuses(prepared: Prepared) -> None:

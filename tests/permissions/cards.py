@@ -257,3 +257,14 @@ def external_loss(unit: str, matter: str) -> dict[str, Any]:
         "by": "points",
         "shares": [{"unit": unit, "share": "1"}],
     }
+
+
+def simulation(indicator: str) -> dict[str, Any]:
+    """A simulation that lets one card's errors begin later."""
+    change = {"kind": "constants", "indicator": indicator, "values": {"/result/clauses/0/points/from": "6"}}
+    return {
+        "set": SET["code"],
+        "period": "2015-01",
+        "name": "试算",
+        "variants": [{"name": "放宽", "changes": [change]}],
+    }

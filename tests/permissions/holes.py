@@ -287,6 +287,18 @@ HOLES: tuple[Hole, ...] = (
         ("/v1/indicator-scores",),
     ),
     Hole(
+        "what was simulated for the whole set is answered to departments",
+        "scoring_svc",
+        does_not_ask("scoring_svc.simulation.use_cases", "demand_readable", waits=True),
+        ("/simulations/{simulation_id}", "/variants/{number}"),
+    ),
+    Hole(
+        "any office simulates and examines the whole set",
+        "scoring_svc",
+        does_not_ask("scoring_svc.simulation.use_cases", "demand_all_units", waits=True),
+        ("/simulations", "/diagnostics/{set_code}", "/preheats/{set_code}"),
+    ),
+    Hole(
         "a single problem is answered to anybody",
         "audit_svc",
         forgets_scope("audit_svc.problems.api", "one"),

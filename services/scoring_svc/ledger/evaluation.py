@@ -173,7 +173,7 @@ def score_all(groups: Sequence[Group]) -> list[list[Scored]]:
 def _scored(group: Group, unit: str, outcome: Outcome) -> Scored:
     full_marks = Decimal(group.card.points)
     inputs = group.inputs[unit]
-    state = _state_of(outcome)
+    state = state_of(outcome.kind, outcome.code)
     if state != "scored" or outcome.value is None:
         code = outcome.code or "RESULT_WITHOUT_POINTS"
         return Scored(UUID(unit), state, full_marks, code=code, inputs=inputs)
@@ -188,10 +188,11 @@ def _scored(group: Group, unit: str, outcome: Outcome) -> Scored:
     )
 
 
-def _state_of(outcome: Outcome) -> CellStatus:
-    if outcome.kind == "points":
+def state_of(kind: str, code: str | None) -> CellStatus:
+    """The state of a cell by what kind of outcome the engine found, and by its code."""
+    if kind == "points":
         return "scored"
-    if outcome.kind == "not_scorable":
+    if kind == "not_scorable":
         # An exempt fact under the policy "not scorable" exempts the cell; else a source is broken or a group empty.
-        return "exempt" if outcome.code == "VALUE_EXEMPT" else "not_scorable"
+        return "exempt" if code == "VALUE_EXEMPT" else "not_scorable"
     return "refused"

@@ -1,7 +1,7 @@
 """All recipes; a route that has none fails the matrix by its name."""
 
 from tests.permissions.recipe import Recipe
-from tests.permissions.recipes import audit, bonus, indicator, reports, scoring, submission
+from tests.permissions.recipes import audit, bonus, indicator, reports, scoring, simulation, submission
 
 RECIPES: tuple[Recipe, ...] = (
     *indicator.RECIPES,
@@ -9,5 +9,6 @@ RECIPES: tuple[Recipe, ...] = (
     *scoring.RECIPES,
     *bonus.RECIPES,
     *reports.RECIPES,
+    *simulation.RECIPES,
     *audit.RECIPES,
 )

@@ -117,8 +117,11 @@ class ColumnPlan:
         calendar: WorkingCalendar | None = None,
     ) -> ColumnOutcomes:
         """Every row: in columns, and by the reference where its facts (or those of its peers) need it."""
-        reading = self.read(rows, groups, calendar)
-        found = self.run(reading.batch)
+        return self.evaluate_read(self.read(rows, groups, calendar), rows)
+
+    def evaluate_read(self, reading: Reading, rows: Sequence[Mapping[str, Any]]) -> ColumnOutcomes:
+        """`evaluate` for facts that `read` has read, be it for this rule or for one with the same inputs and room."""
+        found, calendar = self.run(reading.batch), reading.batch.calendar
         for each in self._pieces(reading):
             units = {str(row): rows[row] for row in each}
             outcomes: Mapping[str, Outcome] = (

@@ -1,0 +1,289 @@
+"""Running a simulation: the base is read once, indicator by indicator, and every variant is evaluated on it.
+
+Belongs here: what is read for the altered indicators, the order of the work, progress. Reads run in one snapshot of the
+caller; evaluation runs beside the event loop. Does not belong here: leases (worker.py), what is stored (use_cases.py).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import numpy as np
+
+from services.scoring_svc.copies import repository as copies
+from services.scoring_svc.copies.domain import StoredFact, groups_units, metrics_of
+from services.scoring_svc.engine.domain import WorkingCalendar
+from services.scoring_svc.ledger.evaluation import Group, Surroundings, prepare, rule_of
+from services.scoring_svc.ledger.repository import surroundings
+from services.scoring_svc.simulation import repository
+from services.scoring_svc.simulation.comparing import (
+    ABSENT,
+    Comparison,
+    Names,
+    Rows,
+    Standing,
+    result_of,
+    scaled,
+)
+from services.scoring_svc.simulation.domain import common
+from services.scoring_svc.simulation.evaluating import Block, Marks, States, evaluate_all, joined
+from services.scoring_svc.simulation.variants import Altered, Base, newest
+from shared.contracts.indicator import IndicatorPublished
+from shared.contracts.periods import Period
+
+Progress = Callable[[int, int], Awaitable[None]]
+_inputs = msgspec.json.Decoder(dict[str, int | str]).decode
+Cell = tuple[str, UUID]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What the real totals are made of beside cells: awards and losses of units, and how units are named."""
+
+    entries: Mapping[UUID, Decimal]
+    names: Mapping[UUID, tuple[str, str]]
+
+
+@dataclass
+class _Read:
+    """One indicator in the base: its real cells, what they read, and the facts of its cards, kept by bindings."""
+
+    cells: Mapping[Cell, asyncpg.Record]
+    facts: dict[str, dict[tuple[UUID, UUID], StoredFact]]
+    around: Mapping[str, Surroundings]
+    rows: list[tuple[int, int]]
+    real: Marks
+    excluded: np.ndarray[Any, Any]
+    blocks: dict[Any, tuple[list[Block], list[int]]] = field(default_factory=dict)
+
+
+class Simulator:
+    """One base with the variants that are evaluated on it."""
+
+    def __init__(self, connection: asyncpg.Connection, base: Base, variants: Sequence[Sequence[Altered]]) -> None:
+        self.connection, self.base, self.variants = connection, base, variants
+        self.period_at = {period.key: number for number, period in enumerate(base.periods)}
+        self.unit_at: dict[UUID, int] = {}
+        self._calendars: dict[str, WorkingCalendar | None] = {}
+        self._used: Mapping[tuple[str, UUID], str] = {}
+
+    async def run(self, whole: Whole, progress: Progress) -> list[dict[str, Any]]:
+        """The result of every variant, in order. `progress` is told how many indicators of how many are done."""
+        standing = await self._standing(whole)
+        compared = [Comparison(len(self.unit_at)) for _ in self.variants]
+        wanted = sorted({one.code for variant in self.variants for one in variant})
+        self._used = await repository.calendars_used(self.connection, [period.key for period in self.base.periods])
+        for number, code in enumerate(wanted):
+            await progress(number, len(wanted) + 1)
+            under = [(variant, one) for variant, found in enumerate(self.variants) for one in found if one.code == code]
+            read = await self._read(code, [one for _, one in under])
+            await asyncio.to_thread(self._compare, read, under, compared)
+        await progress(len(wanted), len(wanted) + 1)
+        units = [(unit, *whole.names.get(unit, (str(unit), ""))) for unit in self.unit_at]
+        names = Names([period.key for period in self.base.periods], units)
+        return await asyncio.to_thread(lambda: [result_of(one, standing, names) for one in compared])
+
+    async def _standing(self, whole: Whole) -> Standing:
+        """Each unit's real total; every unit that has a score or a card has its position from now on."""
+        counting = [newest(cards).indicator_id for cards in self.base.cards.values() if newest(cards).type != "veto"]
+        keys = [period.key for period in self.base.periods]
+        marks = await repository.real_marks(self.connection, self.base.set_id, keys, counting)
+        cards = [card for cards in self.base.cards.values() for card in cards.values()]
+        units = {unit for card in cards for unit in card.evaluated_unit_ids} | {row["unit_id"] for row in marks}
+        ordered = sorted(units, key=lambda unit: (whole.names.get(unit, ("", ""))[0], str(unit)))
+        self.unit_at = {unit: number for number, unit in enumerate(ordered)}
+        totals = [Fraction(0)] * len(units)
+        indicators = [0] * len(units)
+        for row in marks:
+            unit = self.unit_at[row["unit_id"]]
+            totals[unit] += Fraction(row["sum"]) / row["scored"]
+            indicators[unit] += 1
+        for unit_id, points in whole.entries.items():
+            unit_here = self.unit_at.get(unit_id)
+            if unit_here is not None and indicators[unit_here]:
+                totals[unit_here] += Fraction(points)
+        return Standing(totals, indicators)
+
+    async def _read(self, code: str, under: Sequence[Altered]) -> _Read:
+        """The indicator's real cells and every fact that a card of a variant reads: once, for all variants."""
+        identity = under[0].indicator_id
+        keys = [period.key for period in self.base.periods]
+        found = await repository.cells_of(self.connection, identity, keys) if code in self.base.cards else []
+        # A unit that its card no longer evaluates, without any score, is nobody's peer.
+        cells = {(row["period"], row["unit_id"]): row for row in found if row["unit_id"] in self.unit_at}
+        cards = {id(card): card for one in under for card in one.cards.values()}.values()
+        metrics = {metric for card in cards for metric in metrics_of(card)}
+        facts = await repository.newest_facts(self.connection, metrics, keys) if metrics else {key: {} for key in keys}
+        await self._as_confirmed(code, cells, facts)
+        around = {
+            period.key: await self._around(period, identity, cards, cells)
+            for period in self.base.periods
+            if any(period.key in one.cards for one in under)
+        }
+        # Variants of one card share its list of units, so each list is walked once a period.
+        evaluated = {
+            (period, id(card.evaluated_unit_ids)): card.evaluated_unit_ids
+            for one in under
+            for period, card in one.cards.items()
+        }
+        named = {(period, unit) for (period, _), units in evaluated.items() for unit in units} | cells.keys()
+        rows = sorted((self.period_at[period], self.unit_at[unit]) for period, unit in named)
+        return _Read(cells, facts, around, rows, *self._real(rows, cells))
+
+    def _real(self, rows: Sequence[tuple[int, int]], cells: Mapping[Cell, asyncpg.Record]) -> tuple[Marks, Any]:
+        """The real marks over the rows, and the states of cells that the office took out (ABSENT where it did not)."""
+        units = list(self.unit_at)
+        states = np.full(len(rows), ABSENT, np.int8)
+        excluded = np.full(len(rows), ABSENT, np.int8)
+        scores: dict[int, Decimal] = {}
+        for row, (period, unit) in enumerate(rows):
+            cell = cells.get((self.base.periods[period].key, units[unit]))
+            if cell is None:
+                continue
+            states[row] = States.index(cell["state"])
+            if cell["excluded"]:
+                excluded[row] = states[row]
+            if cell["state"] == "scored":
+                scores[row] = cell["score"]
+        places = max((-int(score.as_tuple().exponent) for score in scores.values()), default=0)
+        below = 10 ** max(places, 0)
+        numbers = [int(scores[row] * below) if row in scores else 0 for row in range(len(rows))]
+        small = max(map(abs, numbers), default=0) < 2**62
+        return Marks(np.array(numbers, np.int64 if small else object), below, states), excluded
+
+    async def _as_confirmed(
+        self, code: str, cells: Mapping[Cell, asyncpg.Record], facts: dict[str, dict[tuple[UUID, UUID], StoredFact]]
+    ) -> None:
+        """Put the versions of facts in place that the confirmed cells read: what came too late for them is not there.
+
+        Metrics that the indicator did not read then stand in their newest version.
+        """
+        for period in self.base.periods:
+            card = self.base.cards.get(code, {}).get(period.key)
+            if card is None:
+                continue
+            here = facts.get(period.key, {})
+            older: list[tuple[UUID, UUID, int]] = []
+            bound = {name: binding.metric for name, binding in card.bindings.items() if binding.metric is not None}
+            for unit in card.evaluated_unit_ids:
+                cell = cells.get((period.key, unit))
+                if cell is None:
+                    continue
+                read = _inputs(cell["inputs"])
+                for name, metric in bound.items():
+                    known = here.get((metric, unit))
+                    version = read.get(name, 0)
+                    if known is not None and known.version != version:
+                        del here[metric, unit]
+                        if version:
+                            older.append((metric, unit, int(version)))
+            if older:
+                here |= await copies.facts_as_read(self.connection, period.key, older)
+
+    async def _around(
+        self, period: Period, identity: UUID, cards: Iterable[IndicatorPublished], cells: Mapping[Cell, asyncpg.Record]
+    ) -> Surroundings:
+        """Calendar and groups as the indicator was confirmed under; as they are known now where it read none."""
+        edition = self._used.get((period.key, identity)) or next(
+            (used for (key, _), used in self._used.items() if key == period.key and used), ""
+        )
+        grouped = [card for card in cards if groups_units(card)]
+        if edition and edition not in self._calendars:
+            self._calendars[edition] = await repository.calendar_named(self.connection, edition)
+        calendar = self._calendars.get(edition)
+        if calendar is not None and not grouped:
+            return Surroundings(calendar)
+        units = {unit for card in grouped for unit in card.evaluated_unit_ids}
+        now = await surroundings(self.connection, units, period.last)
+        groups = {unit: dict(known) for unit, known in now.groups.items()}
+        confirmed = self._governed(identity, period)
+        names = (
+            {name: one.unit_group for name, one in confirmed.bindings.items() if one.unit_group} if confirmed else {}
+        )
+        for unit in units if names else ():
+            cell = cells.get((period.key, unit))
+            read = _inputs(cell["inputs"]) if cell is not None else {}
+            groups.setdefault(unit, {}).update({names[name]: str(text) for name, text in read.items() if name in names})
+        return Surroundings(calendar or now.calendar, groups)
+
+    def _governed(self, identity: UUID, period: Period) -> IndicatorPublished | None:
+        for cards in self.base.cards.values():
+            card = cards.get(period.key)
+            if card is not None and card.indicator_id == identity:
+                return card
+        return None
+
+    # --- beside the event loop ----------------------------------------------------------------------------------------
+
+    def _compare(self, read: _Read, under: Sequence[tuple[int, Altered]], compared: Sequence[Comparison]) -> None:
+        """Every variant of one indicator against its real marks."""
+        rows = Rows(
+            np.array([row[0] for row in read.rows], np.int64), np.array([row[1] for row in read.rows], np.int64)
+        )
+        for variant, one in under:
+            compared[variant].add(one, rows, read.real, self._simulated(read, one))
+
+    def _simulated(self, read: _Read, one: Altered) -> Marks:
+        if one.factors:
+            numbers, below = common(one.factors.values())
+            by_period = dict(zip(one.factors, numbers, strict=True))
+            factors = [by_period.get(self.base.periods[period].key, below) for period, _ in read.rows]
+            return scaled(read.real, np.array(factors, object), below)
+        if not one.cards:
+            nothing = np.full(len(read.rows), ABSENT, np.int8)
+            return Marks(np.zeros(len(read.rows), np.int64), 1, nothing)
+        found = [
+            (at, evaluate_all(rule_of(card), card.rule, blocks))
+            for card, periods in self._versions(one)
+            for blocks, at in [self._blocks(read, card, periods)]
+        ]
+        marks = joined([part for _, part in found])
+        at = np.array([row for rows, _ in found for row in rows], np.int64)
+        values = np.zeros(len(read.rows), marks.values.dtype)
+        states = np.full(len(read.rows), ABSENT, np.int8)
+        values[at], states[at] = marks.values, marks.states
+        kept = read.excluded != ABSENT
+        values[kept], states[kept] = 0, read.excluded[kept]
+        return Marks(values, marks.below, states, marks.refusals)
+
+    @staticmethod
+    def _versions(one: Altered) -> list[tuple[IndicatorPublished, list[str]]]:
+        """The cards of an altered indicator, each with its periods."""
+        found: dict[int, tuple[IndicatorPublished, list[str]]] = {}
+        for period, card in one.cards.items():
+            found.setdefault(id(card), (card, []))[1].append(period)
+        return list(found.values())
+
+    def _blocks(self, read: _Read, card: IndicatorPublished, periods: Sequence[str]) -> tuple[list[Block], list[int]]:
+        """The facts of a card's inputs, by calendar, and which rows they are; kept for cards that read the same."""
+        key = (
+            msgspec.json.encode(card.bindings),
+            card.due_working_days,
+            tuple(periods),
+            tuple(card.evaluated_unit_ids),
+        )
+        if key not in read.blocks:
+            place = {row: number for number, row in enumerate(read.rows)}
+            blocks: dict[Any, tuple[Block, list[int]]] = {}
+            for period in periods:
+                at = self.period_at[period]
+                group = prepare(card, self.base.periods[at], read.facts.get(period, {}), read.around[period])
+                block, rows = self._block(blocks, group)
+                for unit, facts in group.facts.items():
+                    block.rows.append(facts)
+                    block.groups.append(at)
+                    rows.append(place[at, self.unit_at[UUID(unit)]])
+            ordered = list(blocks.values())
+            read.blocks[key] = [block for block, _ in ordered], [row for _, rows in ordered for row in rows]
+        return read.blocks[key]
+
+    @staticmethod
+    def _block(blocks: dict[Any, tuple[Block, list[int]]], group: Group) -> tuple[Block, list[int]]:
+        edition = None if group.calendar is None else group.calendar.version
+        return blocks.setdefault((edition, group.stopped), (Block([], [], group.calendar, group.stopped), []))
