@@ -10,8 +10,8 @@ from fractions import Fraction
 from typing import Any
 
 from services.scoring_svc.engine import reach
-from services.scoring_svc.engine.columns.outcomes import ColumnOutcomes, RowOutcome
-from services.scoring_svc.engine.columns.plan import ByReference, ColumnPlan, columns_of
+from services.scoring_svc.engine.columns.outcomes import ColumnOutcomes, RowOutcome, row_of
+from services.scoring_svc.engine.columns.plan import ByReference, ColumnPlan, columns_of, plan_of
 from services.scoring_svc.engine.evaluation import FactsJson, Outcome, evaluate, evaluate_group
 from services.scoring_svc.engine.findings import CODES, Finding, Report, RuleRefused
 from services.scoring_svc.engine.language import Allowed, Interval, Policy
@@ -49,6 +49,8 @@ __all__ = [
     "facts_line",
     "load_rule",
     "parse_rule",
+    "plan_of",
+    "row_of",
     "rule_hash",
     "sentence",
     "value_words",

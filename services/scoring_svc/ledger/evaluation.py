@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -17,17 +17,21 @@ import msgspec
 from services.scoring_svc.copies.domain import StoredFact
 from services.scoring_svc.engine.domain import (
     CalendarUnknown,
-    Outcome,
+    ColumnPlan,
+    RowOutcome,
     Rule,
     WorkingCalendar,
     depends_on_peers,
     evaluate_group,
     parse_rule,
+    plan_of,
+    row_of,
 )
-from services.scoring_svc.engine.numbers import shortest
 from services.scoring_svc.ledger.domain import CellStatus, Entry, Scored
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period
+
+_FEW_UNITS = 4  # so many are evaluated one by one sooner than columns are set up
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,16 @@ class Group:
     inputs: Mapping[str, Mapping[str, int | str]]
     calendar: WorkingCalendar | None
     stopped: str | None = None
+
+    @cached_property
+    def rule(self) -> Rule:
+        """The parsed rule of the card."""
+        return rule_of(self.card)
+
+    @cached_property
+    def key(self) -> str:
+        """Period and indicator between a tab, as the lines of its cells begin."""
+        return f"{self.period.key}\t{self.card.indicator_id}"
 
 
 def rule_of(card: IndicatorPublished) -> Rule:
@@ -157,12 +171,20 @@ def as_engine_reads(fact: StoredFact) -> Any:
 
 
 def score(group: Group) -> list[Scored]:
-    """Evaluate a prepared group by the reference engine; one cell per unit, in the order of the card's units."""
+    """Evaluate a prepared group; one cell per unit, in the order of the card's units.
+
+    By columns where the rule has them and there are enough units; digit for digit what the reference says.
+    """
+    marks = Decimal(group.card.points)
     if group.stopped is not None:
-        marks = Decimal(group.card.points)
         return [Scored(UUID(u), "refused", marks, code=group.stopped, inputs=i) for u, i in group.inputs.items()]
-    outcomes = evaluate_group(rule_of(group.card), group.facts, group.calendar)
-    return [_scored(group, unit, outcome) for unit, outcome in outcomes.items()]
+    plan = plan_of(group.rule) if len(group.facts) > _FEW_UNITS else None
+    if isinstance(plan, ColumnPlan):
+        rows = plan.evaluate(list(group.facts.values()), None, group.calendar).rows()
+    else:
+        rows = [row_of(outcome) for outcome in evaluate_group(group.rule, group.facts, group.calendar).values()]
+    read = zip(group.inputs.items(), rows, strict=True)
+    return [_scored(UUID(unit), marks, inputs, row) for (unit, inputs), row in read]
 
 
 def score_all(groups: Sequence[Group]) -> list[list[Scored]]:
@@ -170,22 +192,12 @@ def score_all(groups: Sequence[Group]) -> list[list[Scored]]:
     return [score(group) for group in groups]
 
 
-def _scored(group: Group, unit: str, outcome: Outcome) -> Scored:
-    full_marks = Decimal(group.card.points)
-    inputs = group.inputs[unit]
-    state = state_of(outcome.kind, outcome.code)
-    if state != "scored" or outcome.value is None:
-        code = outcome.code or "RESULT_WITHOUT_POINTS"
-        return Scored(UUID(unit), state, full_marks, code=code, inputs=inputs)
-    return Scored(
-        UUID(unit),
-        "scored",
-        full_marks,
-        score=Decimal(outcome.value),
-        note="peers_mean" if outcome.substituted else None,
-        entries=tuple(Entry(entry.entry, entry.clause, shortest(entry.amount)) for entry in outcome.entries),
-        inputs=inputs,
-    )
+def _scored(unit: UUID, marks: Decimal, inputs: Mapping[str, int | str], row: RowOutcome) -> Scored:
+    state = state_of(row.kind, row.code)
+    if state != "scored" or row.value is None:
+        return Scored(unit, state, marks, code=row.code or "RESULT_WITHOUT_POINTS", inputs=inputs)
+    note = "peers_mean" if row.substituted else None
+    return Scored(unit, "scored", marks, Decimal(row.value), None, note, tuple(map(Entry._make, row.entries)), inputs)
 
 
 def state_of(kind: str, code: str | None) -> CellStatus:

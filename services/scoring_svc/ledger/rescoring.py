@@ -247,7 +247,7 @@ async def _put_provisional(
                 deduction.deduction_id,
                 after={"version": deduction.version, "loss": deduction.loss},
             )
-    await repository.put_cells(driver, period.key, rows, confirmed=False, at=cause.at)
+    await repository.put_cells(driver, period.key, rows, standing, confirmed=False, at=cause.at)
 
 
 async def _amend(
@@ -273,7 +273,7 @@ async def _amend(
     changed = [row for row in done.cells if row.entered != _entered(standing, row)]
     if not changed:
         return
-    await repository.put_cells(await uow.driver(), period.key, changed, confirmed=True, at=cause.at)
+    await repository.put_cells(await uow.driver(), period.key, changed, standing, confirmed=True, at=cause.at)
     tell_scores(uow, set_id, period.key, [cell_score(row) for row in changed])
     tell_deductions(uow, set_id, done.deductions)
     await tell_digest(uow, set_id, period.key)

@@ -4,7 +4,7 @@ Facts are read into columns once for all rules that have the same inputs; a rule
 Pure and long, so callers run it beside the event loop. Does not belong here: where facts come from (repository).
 """
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
@@ -21,8 +21,8 @@ from services.scoring_svc.engine.domain import (
     Rule,
     WorkingCalendar,
     canonical,
-    columns_of,
     evaluate_group,
+    plan_of,
 )
 from services.scoring_svc.engine.numbers import rational
 from services.scoring_svc.ledger.domain import CellStatus
@@ -32,8 +32,6 @@ Numbers: TypeAlias = npt.NDArray[Any]  # int64, or Python's whole numbers where 
 States: tuple[CellStatus, ...] = ("scored", "exempt", "not_scorable", "refused")
 SCORED, REFUSED = States.index("scored"), States.index("refused")
 ROOM_OF_64_BITS = 2**62
-_KEPT = 4_096
-_plans: OrderedDict[str, ColumnPlan | ByReference] = OrderedDict()
 
 
 @dataclass(frozen=True)
@@ -80,16 +78,6 @@ def evaluate_all(rule: Rule, document: Mapping[str, Any], blocks: Sequence[Block
     """
     plan, inputs = plan_of(rule), canonical(document["inputs"])
     return joined([_evaluate(rule, plan, inputs, block) for block in blocks])
-
-
-def plan_of(rule: Rule) -> ColumnPlan | ByReference:
-    """The column plan of a rule, kept by its hash, or why it has none."""
-    known = _plans.get(rule.hash)
-    if known is None:
-        known = _plans[rule.hash] = columns_of(rule)
-        while len(_plans) > _KEPT:
-            _plans.popitem(last=False)
-    return known
 
 
 def _evaluate(rule: Rule, plan: ColumnPlan | ByReference, inputs: bytes, block: Block) -> Marks:

@@ -6,7 +6,7 @@ Belongs here: columns of outcomes, a row as text. Does not belong here: proofs; 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,8 +35,7 @@ class EntryAmounts:
         return [shortest(Fraction(num, den)) for num, den in zip(self.num.tolist(), self.den.tolist(), strict=True)]
 
 
-@dataclass(frozen=True, slots=True)
-class RowOutcome:
+class RowOutcome(NamedTuple):
     """One row as the reference's Outcome says it, without the proof; entries are (entry, clause, amount)."""
 
     kind: str
@@ -69,8 +68,7 @@ class ColumnOutcomes:
         for row, (stop, substituted) in enumerate(zip(self.stop.tolist(), self.substituted.tolist(), strict=True)):
             known = self.by_reference.get(row)
             if known is not None:
-                told = tuple((entry.entry, entry.clause, entry.text) for entry in known.entries)
-                found.append(RowOutcome(known.kind, known.value, known.code, told, known.substituted))
+                found.append(row_of(known))
             elif stop:
                 reason = self.reasons[stop]
                 found.append(RowOutcome(reason.how, None, reason.code, (), substituted=False))
@@ -78,6 +76,12 @@ class ColumnOutcomes:
                 entries = tuple((name, clause, said[row]) for name, clause, stands, said in columns if stands[row])
                 found.append(RowOutcome(self.result.kind, texts[row], None, entries, substituted))
         return found
+
+
+def row_of(outcome: Outcome) -> RowOutcome:
+    """What the reference found, without its proof."""
+    entries = tuple((entry.entry, entry.clause, entry.text) for entry in outcome.entries)
+    return RowOutcome(outcome.kind, outcome.value, outcome.code, entries, outcome.substituted)
 
 
 def _texts(numbers: Ints, say: Callable[[int], str]) -> list[str]:

@@ -4,6 +4,7 @@ Belongs here: the ladder of scales, stages 2 to 4 over a batch, what goes to the
 column form of any primitive or result.
 """
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,6 +24,7 @@ from services.scoring_svc.engine.rule import Rule
 from services.scoring_svc.engine.workdays import WorkingCalendar
 
 _ROOMS = ((6, 12), (4, 12), (4, 10), (4, 8), (2, 8), (2, 6), (2, 5))
+_MOST_PLANS = 4_096
 LADDER = tuple(Room(places, 10**digits, units) for places, digits in _ROOMS for units in (4_096, 256))
 """What facts without declared places or ends may have, and groups; the first under which all fits is taken."""
 
@@ -33,6 +35,9 @@ class ByReference:
 
     code: str
     at: str
+
+
+_plans: "OrderedDict[str, ColumnPlan | ByReference]" = OrderedDict()
 
 
 @dataclass(frozen=True)
@@ -158,6 +163,16 @@ def columns_of(rule: Rule) -> ColumnPlan | ByReference:
             if found.code != TOO_WIDE:
                 break
     return ByReference(refused.code, refused.at)
+
+
+def plan_of(rule: Rule) -> ColumnPlan | ByReference:
+    """`columns_of`, kept by the rule's hash."""
+    known = _plans.get(rule.hash)
+    if known is None:
+        known = _plans[rule.hash] = columns_of(rule)
+        while len(_plans) > _MOST_PLANS:
+            _plans.popitem(last=False)
+    return known
 
 
 def _plan(rule: Rule, room: Room) -> ColumnPlan:
