@@ -112,7 +112,7 @@ async def _recompute(database: Database, cards: list[IndicatorPublished]) -> int
 def _scored(group: Group) -> list[Any]:
     plan = plan_of(rule_of(group.card))
     assert isinstance(plan, ColumnPlan)
-    return list(plan.evaluate(list(group.facts.values()), None, group.calendar).rows())
+    return list(plan.evaluate(group.table, None, group.calendar).rows())
 
 
 # --- a city year ------------------------------------------------------------------------------------------------------

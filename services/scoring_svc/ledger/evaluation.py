@@ -16,10 +16,12 @@ import msgspec
 
 from services.scoring_svc.copies.domain import StoredFact
 from services.scoring_svc.engine.domain import (
+    ABSENT,
     CalendarUnknown,
     ColumnPlan,
     RowOutcome,
     Rule,
+    Table,
     WorkingCalendar,
     depends_on_peers,
     evaluate_group,
@@ -44,14 +46,55 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Group:
-    """An indicator in a period with its units: what was read, as the engine takes it and as the ledger keeps it."""
+    """An indicator in a period with its units: what they read, as the engine takes it and as the ledger keeps it.
+
+    `table` holds the facts by input, `versions` beside it the version of each (0: none), or the text of what is not a
+    fact; both in the order of `units`.
+    """
 
     card: IndicatorPublished
     period: Period
-    facts: Mapping[str, Mapping[str, Any]]
-    inputs: Mapping[str, Mapping[str, int | str]]
+    units: Sequence[UUID]
+    table: Table
+    versions: Mapping[str, Sequence[int | str | None]]
     calendar: WorkingCalendar | None
     stopped: str | None = None
+
+    @classmethod
+    def of_rows(
+        cls,
+        card: IndicatorPublished,
+        period: Period,
+        facts: Mapping[str, Mapping[str, Any]],
+        inputs: Mapping[str, Mapping[str, int | str]],
+        calendar: WorkingCalendar | None,
+    ) -> "Group":
+        """A group from what each unit read."""
+        names = sorted({name for read in inputs.values() for name in read})
+        versions = {name: [read.get(name) for read in inputs.values()] for name in names}
+        table = Table.of_rows([facts.get(unit, {}) for unit in inputs])
+        return cls(card, period, [UUID(unit) for unit in inputs], table, versions, calendar)
+
+    @cached_property
+    def facts(self) -> Mapping[str, Mapping[str, Any]]:
+        """What the engine reads, by unit."""
+        return {str(unit): self.table.row(index) for index, unit in enumerate(self.units)}
+
+    @cached_property
+    def inputs(self) -> Mapping[str, Mapping[str, int | str]]:
+        """What the ledger keeps of it, by unit."""
+        return {str(unit): read for unit, read in zip(self.units, self.read, strict=True)}
+
+    @cached_property
+    def read(self) -> Sequence[Mapping[str, int | str]]:
+        """What the ledger keeps of what each unit read: the version of the fact (0: none), or the text, by input."""
+        names, columns = list(self.versions), list(self.versions.values())
+        if not columns:
+            return [{} for _ in self.units]
+        rows = zip(*columns, strict=True)
+        if any(None in column for column in columns):
+            return [{n: v for n, v in zip(names, row, strict=True) if v is not None} for row in rows]
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     @cached_property
     def rule(self) -> Rule:
@@ -96,27 +139,23 @@ def prepare(
     due = _due(card, period, surroundings.calendar)
     dates = {"period_start": period.first, "period_end": period.last, "due": due}
     stopped = "CALENDAR_UNKNOWN" if due is None and _needs_due(card) else None
-    read: dict[str, dict[str, Any]] = {}
-    kept: dict[str, dict[str, int | str]] = {}
-    for unit in units:
-        values: dict[str, Any] = {}
-        versions: dict[str, int | str] = {}
-        for name, binding in sorted(card.bindings.items()):
-            if binding.metric is not None:
-                fact = facts.get((binding.metric, unit))
-                versions[name] = 0 if fact is None else fact.version
-                if fact is not None:
-                    values[name] = as_engine_reads(fact)
-                continue
-            if binding.unit_group is not None:
-                text = surroundings.groups.get(unit, {}).get(binding.unit_group)
-            else:
-                day = dates[binding.calendar] if binding.calendar else None
-                text = None if day is None else day.isoformat()
-            if text is not None:
-                versions[name] = values[name] = text
-        read[str(unit)], kept[str(unit)] = values, versions
-    return Group(card, period, read, kept, surroundings.calendar, stopped)
+    columns: dict[str, list[Any]] = {}
+    versions: dict[str, list[int | str | None]] = {}
+    for name, binding in sorted(card.bindings.items()):
+        metric, group = binding.metric, binding.unit_group
+        if metric is not None:
+            found = [facts.get((metric, unit)) for unit in units]
+            versions[name] = [0 if fact is None else fact.version for fact in found]
+            columns[name] = [ABSENT if fact is None else as_engine_reads(fact) for fact in found]
+            continue
+        if group is not None:
+            texts = [surroundings.groups.get(unit, {}).get(group) for unit in units]
+        else:
+            day = dates[binding.calendar] if binding.calendar else None
+            texts = [None if day is None else day.isoformat()] * len(units)
+        versions[name] = [*texts]
+        columns[name] = [ABSENT if text is None else text for text in texts]
+    return Group(card, period, units, Table(len(units), columns), versions, surroundings.calendar, stopped)
 
 
 def years_around(year: int, published: Collection[int]) -> tuple[int, int]:
@@ -176,15 +215,15 @@ def score(group: Group) -> list[Scored]:
     By columns where the rule has them and there are enough units; digit for digit what the reference says.
     """
     marks = Decimal(group.card.points)
+    told = zip(group.units, group.read, strict=True)
     if group.stopped is not None:
-        return [Scored(UUID(u), "refused", marks, code=group.stopped, inputs=i) for u, i in group.inputs.items()]
-    plan = plan_of(group.rule) if len(group.facts) > _FEW_UNITS else None
+        return [Scored(unit, "refused", marks, code=group.stopped, inputs=read) for unit, read in told]
+    plan = plan_of(group.rule) if len(group.units) > _FEW_UNITS else None
     if isinstance(plan, ColumnPlan):
-        rows = plan.evaluate(list(group.facts.values()), None, group.calendar).rows()
+        rows = plan.evaluate(group.table, None, group.calendar).rows()
     else:
         rows = [row_of(outcome) for outcome in evaluate_group(group.rule, group.facts, group.calendar).values()]
-    read = zip(group.inputs.items(), rows, strict=True)
-    return [_scored(UUID(unit), marks, inputs, row) for (unit, inputs), row in read]
+    return [_scored(unit, marks, read, row) for (unit, read), row in zip(told, rows, strict=True)]
 
 
 def score_all(groups: Sequence[Group]) -> list[list[Scored]]:

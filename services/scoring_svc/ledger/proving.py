@@ -117,7 +117,7 @@ async def _as_then(
         }
         for unit, read in inputs.items()
     }
-    return Group(card, period, read_then, inputs, calendar)
+    return Group.of_rows(card, period, read_then, inputs, calendar)
 
 
 def _value(

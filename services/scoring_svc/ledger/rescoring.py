@@ -187,7 +187,7 @@ async def _prepare(uow: UnitOfWork, period: Period, reads: Sequence[Read], chang
     for card, then in ((read.card, read.then) for read in reads):
         only = None if reads_peers(card) else _units_with_facts(card, facts, changed)
         group = prepare(card, period, facts, then or around, only)
-        if group.facts:
+        if group.units:
             groups.append(group)
     return groups
 

@@ -64,4 +64,4 @@ async def _as_entered(uow: UnitOfWork, period: Period, indicator: UUID, unit: UU
     versions = await copies.cards_of_indicator(driver, indicator)
     card = next(one for one in versions if one.version == stored["indicator_version"])
     inputs = msgspec.json.decode(stored["inputs"], type=dict[str, dict[str, int | str]])
-    return Group(card, period, {}, inputs, await repository.calendar_edition(driver, stored["calendar"]))
+    return Group.of_rows(card, period, {}, inputs, await repository.calendar_edition(driver, stored["calendar"]))

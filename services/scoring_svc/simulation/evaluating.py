@@ -19,6 +19,7 @@ from services.scoring_svc.engine.domain import (
     ColumnPlan,
     Outcome,
     Rule,
+    Table,
     WorkingCalendar,
     canonical,
     evaluate_group,
@@ -65,7 +66,7 @@ class Block:
         """The rows as columns of a plan, read once for all plans with the same inputs and scales."""
         key = (inputs, plan.room)
         if key not in self._read:
-            self._read[key] = plan.read(self.rows, self.groups, self.calendar)
+            self._read[key] = plan.read(Table.of_rows(self.rows), self.groups, self.calendar)
         known = self._read[key]
         # What a batch remembers belongs to the nodes of one rule.
         return replace(known, batch=replace(known.batch, memory={}))
@@ -87,7 +88,7 @@ def _evaluate(rule: Rule, plan: ColumnPlan | ByReference, inputs: bytes, block: 
         return Marks(np.zeros(count, np.int64), 1, refused, {block.stopped: count})
     if isinstance(plan, ByReference):
         return _of_outcomes(_by_reference(rule, block), count)
-    found = plan.evaluate_read(block.reading(plan, inputs), block.rows)
+    found = plan.evaluate_read(block.reading(plan, inputs), Table.of_rows(block.rows))
     if found.result.kind != "points":
         refused = np.full(count, REFUSED, np.int8)
         return Marks(np.zeros(count, np.int64), 1, refused, {"RESULT_WITHOUT_POINTS": count})
