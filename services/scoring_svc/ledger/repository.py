@@ -37,16 +37,28 @@ class _Days(msgspec.Struct):
 
 
 class CellRow(NamedTuple):
-    """A cell to be written: its card's group, what was found, its version in the ledger."""
+    """A cell to be written: its card's group, what was found, its version in the ledger; and what its lines hold.
+
+    `key` is period, indicator and unit, `told` what was found, `inputs` their JSON, each as COPY takes it.
+    """
 
     group: Group
     scored: Scored
     entered: int
+    key: str
+    told: str
+    inputs: str
 
-    @property
-    def key(self) -> str:
-        """Period, indicator and unit as the tables of the ledger begin with."""
-        return f"{self.group.key}\t{_text_of(self.scored.unit_id)}"
+
+def cell_row(group: Group, cell: Scored, entered: int) -> CellRow:
+    """A cell to be written."""
+    _, state, marks, score, code, note, __, inputs = cell
+    told = (
+        f"{state}\t{NULL if code is None else field(code)}\t{NULL if note is None else field(note)}\t{marks:f}\t"
+        f"{NULL if score is None else format(score, 'f')}\t{cell.loss:f}"
+    )
+    key = f"{group.key}\t{_text_of(cell.unit_id)}"
+    return CellRow(group, cell, entered, key, told, field(inputs_text(inputs)))
 
 
 # --- what evaluations read ------------------------------------------------------------------------------------------
@@ -259,16 +271,10 @@ async def put_cells(
 
 def _cell_lines(rows: Iterable[CellRow], *, confirmed: bool, at: datetime) -> Iterator[str]:
     standing, moment = "confirmed" if confirmed else "provisional", at.isoformat()
-    for row in rows:
-        group, cell, entered = row
-        card = group.card
-        code, note = field(cell.code), field(cell.note)
-        score = NULL if cell.score is None else f"{cell.score:f}"
-        entries, inputs = field(entries_text(cell.entries)), field(inputs_text(cell.inputs))
+    for group, cell, entered, key, told, inputs in rows:
         yield (
-            f"{row.key}\t{card.set_id}\t{standing}\t1\t{entered}\t{cell.state}\t{code}\t"
-            f"{note}\t{cell.full_marks:f}\t{score}\t{cell.loss:f}\t{entries}\t{inputs}\t{card.version}\t{group.rule.hash}\t"
-            f"{moment}\n"
+            f"{key}\t{group.card.set_id}\t{standing}\t1\t{entered}\t{told}\t{field(entries_text(cell.entries))}\t{inputs}\t"
+            f"{group.card.version}\t{group.rule.hash}\t{moment}\n"
         )
 
 

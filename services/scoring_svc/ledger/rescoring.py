@@ -27,7 +27,7 @@ from services.scoring_svc.ledger.entering import (
 )
 from services.scoring_svc.ledger.evaluation import Group, Surroundings, as_confirmed, prepare, reads_peers, score_all
 from services.scoring_svc.ledger.period_repository import PeriodRow
-from services.scoring_svc.ledger.repository import CellRow
+from services.scoring_svc.ledger.repository import CellRow, cell_row
 from services.scoring_svc.ledger.withdrawing import withdraw_dropped
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period, parse_period
@@ -232,7 +232,7 @@ async def _put_provisional(
             if group.card.immediate and cell.settled and (entered or cell.loss > NOTHING):
                 now.append(cell)
             else:
-                rows.append(CellRow(group, cell, entered))
+                rows.append(cell_row(group, cell, entered))
         if now:
             at_once.append((group, now))
     if at_once:
