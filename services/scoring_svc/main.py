@@ -17,7 +17,7 @@ from services.scoring_svc.ranking.reading_api import router as ranking_reading
 from services.scoring_svc.reports.api import router as reports
 from services.scoring_svc.settings import ScoringSettings
 from services.scoring_svc.simulation.api import router as simulation
-from services.scoring_svc.simulation.worker import Worker
+from services.scoring_svc.simulation.worker import simulating
 from shared.service import build
 
 
@@ -35,7 +35,7 @@ def create_app(settings: ScoringSettings | None = None) -> FastAPI:
     )
     keep_time_by(app.state.clock)
     app.state.ranking_pages = Pages()
-    app.state.simulations = Worker(
+    app.state.simulations = simulating(
         app.state.database, app.state.clock, settings.simulation_lease_seconds, settings.simulation_poll_seconds
     )
     app.state.submission = None  # made at the first fence
