@@ -9,6 +9,11 @@ class ScoringSettings(Settings):
     `simulation_worker`: whether this process runs simulations, or leaves them to others.
     `simulation_lease_seconds`: how long one that took a simulation may be silent before another takes it.
     `simulation_cells_at_once`: up to so many cells are simulated while the caller waits; more become a job.
+    `audit_url`: where audit_svc answers, which is asked for the problems of a report; without it a report says so.
+    `report_worker`, `report_lease_seconds`, `report_poll_seconds`: as for simulations.
+    `report_seconds`, `report_memory_bytes`: what the process that writes one document may take.
+    `report_keep_days`, `report_keep_newest`, `report_most_bytes`: how long files are kept, how many of one asker, how
+    large one may be.
     """
 
     submission_url: str | None = None
@@ -16,3 +21,12 @@ class ScoringSettings(Settings):
     simulation_lease_seconds: float = 15.0
     simulation_poll_seconds: float = 2.0
     simulation_cells_at_once: int = 3_000
+    audit_url: str | None = None
+    report_worker: bool = True
+    report_lease_seconds: float = 15.0
+    report_poll_seconds: float = 2.0
+    report_seconds: float = 120.0
+    report_memory_bytes: int = 3_000_000_000
+    report_keep_days: int = 90
+    report_keep_newest: int = 20
+    report_most_bytes: int = 20_000_000
