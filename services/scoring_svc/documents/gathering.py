@@ -1,5 +1,6 @@
 """What a report tells, read in one snapshot, so that no amendment lies between two of its tables."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -120,7 +121,7 @@ async def gather(
         ranking=head,
         places=places,
         caps=await ranking_reading.grades_of(connection, set_id, span.key, None, span.last, own) if head else [],
-        lines=_lines(cells, beside, newest, within),
+        lines=await asyncio.to_thread(_lines, cells, beside, newest, within),
         cells=cells,
         deductions=await reading.deductions(connection, reader, set_id, inside),
         balance=await ledger.balance(connection, reader, set_id, inside),

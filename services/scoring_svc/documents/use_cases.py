@@ -1,12 +1,14 @@
 """Reports: asking for one, making it as a job, reading its file, dropping files whose time is over."""
 
+import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
+import asyncpg
 import msgspec
 
 from services.scoring_svc.copies import repository as copies
@@ -73,25 +75,32 @@ async def ask_for_report(
 
 
 async def readable_report(uow: UnitOfWork, actor: Actor, permission: str, report_id: UUID, now: datetime) -> Any:
-    """A report for who asked for it, as long as their reach still covers what it was asked with, or who reads all.
-
-    Raises NotFound.
-    """
-    driver, reach = await uow.driver(), actor.reach(permission)
+    """A report with what is known of its file. Raises NotFound."""
+    driver = await uow.driver()
     row = await repository.report(driver, report_id)
-    if row is None or not (reach.everything or row["made_by"] == actor.subject):
+    if row is None:
         raise NotFound
-    if not reach.everything:
-        asked = msgspec.json.decode(row["asked"], type=Asked)
-        held = {*asked.units, *(await _roots(driver, asked))}
-        places = await places_of(driver, held, {now.date()})
-        covered = (any(reach.covers(unit, path) for path in places.get(unit, ())) for unit in held)
-        if asked.everything or not all(covered):
-            raise NotFound
+    await demand_reader(driver, actor, permission, row, now)
     return row
 
 
-async def _roots(driver: Any, asked: Asked) -> set[UUID]:
+async def demand_reader(
+    driver: asyncpg.Connection, actor: Actor, permission: str, row: Mapping[str, Any], now: datetime
+) -> None:
+    """Raise NotFound unless the actor reads all, or asked for the report and still reaches what it was asked with."""
+    reach = actor.reach(permission)
+    if reach.everything:
+        return
+    asked = msgspec.json.decode(row["asked"], type=Asked)
+    if row["made_by"] != actor.subject or asked.everything:
+        raise NotFound
+    held = {*asked.units, *(await _roots(driver, asked))}
+    places = await places_of(driver, held, {now.date()})
+    if not all(any(reach.covers(unit, path) for path in places.get(unit, ())) for unit in held):
+        raise NotFound
+
+
+async def _roots(driver: asyncpg.Connection, asked: Asked) -> set[UUID]:
     """The units whose subtrees a report was asked with."""
     codes = {root.rstrip("/").rpartition("/")[2] for root in asked.subtrees}
     return {unit for unit, (code, _) in (await reading.names_of_units(driver, asked.day)).items() if code in codes}
@@ -112,7 +121,7 @@ def making(database: Database, clock: Clock, problems: Problems, limits: Limits,
             periods = sorted({one["period"] for one in told.deductions})
             told = replace(told, problems=await problems(told.indicator_set.code, periods))
         await progress.note(2, STEPS)
-        document = compose(told, Made(taken.job_id, row["made_by"], row["made_at"]))
+        document = await asyncio.to_thread(compose, told, Made(taken.job_id, row["made_by"], row["made_at"]))
         content = await render(document, row["format"], limits)
         if len(content) > keeping.most_bytes:
             raise ReportTooLarge(limit=keeping.most_bytes)
