@@ -65,6 +65,7 @@ def _prepare(word: Any, document: Document) -> None:
     footer.alignment = WD_ALIGN_PARAGRAPH.CENTER
     field = OxmlElement("w:fldSimple")
     field.set(qn("w:instr"), "PAGE")
+    _element("w:t", _element("w:r", field)).text = "1"  # what is shown until the field is worked out
     footer._p.append(field)  # noqa: SLF001 - the library has no fields
 
 
