@@ -27,7 +27,7 @@ from shared.clock import SHANGHAI
 TOP_INDICATORS = 20
 MOST_BARS = 40
 MOST_ROWS = 2_000
-_UPRIGHT_LEVELS = 5
+_UPRIGHT_LEVELS = 7
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
 from typing import Any, Literal
 
@@ -53,7 +54,7 @@ async def render(document: Document, form: Form, limits: Limits) -> bytes:
     # Standard library and installed packages are found as here; nothing else of the environment is handed on.
     told = {"PYTHONPATH": os.pathsep.join(one for one in sys.path if one), "PYTHONUTF8": "1", "LANG": "C.UTF-8"}
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", __name__, form, str(limits.memory), str(int(limits.seconds)),
+        sys.executable, "-m", __name__, form, str(limits.memory), str(ceil(limits.seconds)),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         env=told, cwd=_ROOT,
     )  # fmt: skip
@@ -62,6 +63,8 @@ async def render(document: Document, form: Form, limits: Limits) -> bytes:
             made, said = await child.communicate(msgspec.json.encode(document))
     except TimeoutError:
         raise RenderingFailed(f"more than {limits.seconds} s") from None
+    except ConnectionError as error:  # not to be taken for a database that is away
+        raise RenderingFailed("it ended before it had read the document") from error
     finally:
         if child.returncode is None:
             with contextlib.suppress(ProcessLookupError):
