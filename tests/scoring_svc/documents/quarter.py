@@ -12,17 +12,22 @@ import pypdf
 from shared.clock import SHANGHAI
 from shared.contracts.identity import unit_id
 from shared.contracts.indicator import UnitChanged, UnitSpan
+from tests.scoring_svc.bonus.awards import loss
 from tests.scoring_svc.ledger.city import NOON, SET, City, fact, facts, full_month
 
 QUARTER = "2015-Q1"
 MONTHS = ("2015-01", "2015-02", "2015-03")
+EXEMPT = {"indicator": "COL-03", "unit": "420103", "state": "exempt", "reason": "系统迁移 <b>停机</b>"}
 HOSTILE = '#import "x" *粗* $x$ <w:p> =1+1 😀𠮷'
 
 
 async def quarter(city: City) -> None:
-    """Everything of the first quarter, confirmed; January closed; 420103 is exempt once, 420104 has a hostile name."""
+    """Everything of the first quarter, confirmed; January closed.
+
+    420103 is exempt once, 420102 bears an external loss, 420104 has a hostile name until the quarter's end.
+    """
     city.service.app.state.clock.set(datetime(2015, 4, 10, 9, 30, tzinfo=SHANGHAI), by="test")
-    await city.tell(named("420104", HOSTILE))
+    await city.tell(renamed("420104", HOSTILE, "后来的名称"))
     for chunk, month in enumerate(MONTHS, 1):
         await full_month(city, month, chunk)
     await city.tell(
@@ -36,18 +41,26 @@ async def quarter(city: City) -> None:
     )
     for number, period in enumerate((*MONTHS, QUARTER), 1):
         await city.fence(number, 1, period)
-        answer = await city.step("confirm", period, body={"exclusions": []})
+        taken_out = [EXEMPT] if period == "2015-02" else []
+        answer = await city.step("confirm", period, body={"exclusions": taken_out})
         assert answer.status_code == 200, answer.text
+    body = loss(period="2015-02", shares=[{"unit": "420102", "share": "2"}])
+    answer = await city.office.post("/v1/external-losses", json=body)
+    assert answer.status_code == 201, answer.text
     assert (await city.step("close", MONTHS[0])).status_code == 200
 
 
-def named(code: str, name: str, version: int = 2) -> UnitChanged:
-    """A district under another name all the year."""
-    span = UnitSpan(
-        effective_from=date(2015, 1, 1), effective_to=None, recorded_at=NOON, code=code, name=name,
-        kind="district_bureau", parent_id=unit_id("420100"), path=f"420100/{code}/", groups={"class": "甲"},
-    )  # fmt: skip
-    return UnitChanged(unit_id=unit_id(code), version=version, spans=[span])
+def renamed(code: str, name: str, later: str) -> UnitChanged:
+    """A district under another name in the quarter, and under a third one since."""
+    april = date(2015, 4, 1)
+    spans = [
+        UnitSpan(
+            effective_from=first, effective_to=end, recorded_at=NOON, code=code, name=said, kind="district_bureau",
+            parent_id=unit_id("420100"), path=f"420100/{code}/", groups={"class": "甲"},
+        )
+        for first, end, said in ((date(2015, 1, 1), april, name), (april, None, later))
+    ]  # fmt: skip
+    return UnitChanged(unit_id=unit_id(code), version=2, spans=spans)
 
 
 async def ranked(city: City) -> dict[str, Any]:

@@ -71,6 +71,9 @@ async def test_figures_are_those_of_the_routes_digit_for_digit(city: City, form:
     assert "2015-01已关闭92015-04-1009:30人员PO1（PO1）2015-04-1009:30人员PO1（PO1）" in said
     assert f"第{ranking['version']}版，2015-04-1009:30公布" in said
     assert "审计服务" in said
+    assert "后来的名称" not in said
+    assert "单位420103（420103）COL-03指标COL-032015-02豁免系统迁移<b>停机</b>" in said
+    assert "单位420102（420102）外部失分2015-02-2" in said
 
 
 async def test_a_report_covers_what_its_asker_may_read(city: City) -> None:
