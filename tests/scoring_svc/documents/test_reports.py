@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -61,8 +62,8 @@ async def test_figures_are_those_of_the_routes_digit_for_digit(city: City, form:
         name = shown(form, names[row["unit"]], row["unit"])
         assert f"{name}{row['deductions']}{row['lost']}{row['won_back']}{row['open']}" in said
     scores = await get(city, "/v1/indicator-scores", set=SET, period=QUARTER, indicator="COL-02")
-    lost = sum(float(row["loss"]) for row in scores["items"])
-    assert f"COL-02指标COL-02税收征管2690{lost:g}0.2000" in said
+    lost = sum(Decimal(row["loss"]) for row in scores["items"])
+    assert f"COL-02指标COL-02税收征管2690{lost}0.2000" in said
     found = await deductions(city)
     assert len(found) == 12
     for row in found:
