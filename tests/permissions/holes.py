@@ -305,6 +305,12 @@ HOLES: tuple[Hole, ...] = (
         ("/recomputes",),
     ),
     Hole(
+        "a report is read by whoever knows its id",
+        "scoring_svc",
+        does_not_ask("scoring_svc.documents.use_cases", "demand_reader", waits=True),
+        ("/reports/{report_id}", "/content"),
+    ),
+    Hole(
         "a single problem is answered to anybody",
         "audit_svc",
         forgets_scope("audit_svc.problems.api", "one"),

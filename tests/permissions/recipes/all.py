@@ -1,7 +1,17 @@
 """All recipes; a route that has none fails the matrix by its name."""
 
 from tests.permissions.recipe import Recipe
-from tests.permissions.recipes import audit, bonus, indicator, recomputes, reports, scoring, simulation, submission
+from tests.permissions.recipes import (
+    audit,
+    bonus,
+    documents,
+    indicator,
+    recomputes,
+    reports,
+    scoring,
+    simulation,
+    submission,
+)
 
 RECIPES: tuple[Recipe, ...] = (
     *indicator.RECIPES,
@@ -11,5 +21,6 @@ RECIPES: tuple[Recipe, ...] = (
     *recomputes.RECIPES,
     *reports.RECIPES,
     *simulation.RECIPES,
+    *documents.RECIPES,
     *audit.RECIPES,
 )
