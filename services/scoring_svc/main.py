@@ -10,6 +10,8 @@ from services.scoring_svc.engine.api import router as engine
 from services.scoring_svc.event_handlers import HANDLERS, keep_time_by
 from services.scoring_svc.ledger.api import router as ledger
 from services.scoring_svc.ledger.period_api import router as periods
+from services.scoring_svc.people.api import router as people
+from services.scoring_svc.people.results_api import router as personal_results
 from services.scoring_svc.permissions import PERMISSIONS
 from services.scoring_svc.ranking.api import router as ranking
 from services.scoring_svc.ranking.pages import Pages
@@ -29,7 +31,19 @@ def create_app(settings: ScoringSettings | None = None) -> FastAPI:
         settings,
         title="联动 · 计分服务 / Liandong scoring",
         permissions=PERMISSIONS,
-        routers=[engine, periods, ledger, ranking_reading, ranking, bonus, bonus_ledger, reports, simulation],
+        routers=[
+            engine,
+            periods,
+            ledger,
+            ranking_reading,
+            ranking,
+            bonus,
+            bonus_ledger,
+            reports,
+            simulation,
+            people,
+            personal_results,
+        ],
         handlers=HANDLERS,
         background=[_close_clients, _simulate],
     )
