@@ -109,7 +109,8 @@ async def _scheme(response: Response, uow: UnitOfWork, code: str, version: int) 
 
 
 def _scheme_out(row: Any) -> PersonalSchemeOut:
-    return PersonalSchemeOut(**{**row, **msgspec.json.decode(row["body"])})
+    said = {name: value for name, value in row.items() if name != "body"}
+    return PersonalSchemeOut(**said, **msgspec.json.decode(row["body"]))
 
 
 # --- rounds ---------------------------------------------------------------------------------------------------------

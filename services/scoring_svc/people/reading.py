@@ -61,7 +61,7 @@ _MARKS = (
 _SEEN = f"(x.person_id = $5::uuid OR {_within('x.unit_ids')})"
 _RESULTS = (
     "SELECT x.result_id, x.round_id, x.version, r.scheme_code, r.period, p.code AS person, p.name AS person_name, "
-    "x.state, x.score, x.grade, x.earned, x.caps, x.unit_ids, x.body FROM personal_results x "
+    "x.person_id, x.state, x.score, x.grade, x.earned, x.caps, x.unit_ids, x.body FROM personal_results x "
     "JOIN personal_rounds r USING (round_id) JOIN directory_people p USING (person_id) "
     f"WHERE {_SEEN}"
 )
