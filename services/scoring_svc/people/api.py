@@ -4,12 +4,11 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from services.scoring_svc.bonus.answers import after_moment, onward
 from services.scoring_svc.bonus.shapes import Code as NewCode
 from services.scoring_svc.ledger.api import MOST_VERSIONS, Code, clock_of, period_named
-from services.scoring_svc.ledger.reading import Reader
 from services.scoring_svc.people import marking, publishing, reading, sources, use_cases
 from services.scoring_svc.people.reading import Own
 from services.scoring_svc.people.schemas import (
@@ -32,11 +31,12 @@ from services.scoring_svc.people.schemas import (
 from services.scoring_svc.people.scheme_schemas import PersonalSchemeIn, PersonalSchemeOut, PersonalSchemesOut
 from shared.auth import Actor, Reach
 from shared.db import UnitOfWork
-from shared.errors import Detail, Malformed, NotFound
+from shared.errors import Detail, Forbidden, Malformed, NotFound
 from shared.http import (
     Cursor,
     IfMatch,
     Limit,
+    Permits,
     TransactionalRoute,
     Uow,
     decode_cursor,
@@ -48,7 +48,20 @@ from shared.http import (
 
 router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["people"])
 
-Person = Annotated[Actor, permits("personal.own")]
+
+class _OfTheDirectory(Permits):
+    """What every person holds whom the directory knows: the token of somebody who serves nowhere is not enough."""
+
+    async def __call__(self, request: Request) -> Actor:
+        """The actor. Raises Forbidden."""
+        actor = await super().__call__(request)
+        uow: UnitOfWork = request.state.uow
+        if actor.person_id is None or not await sources.people_by_id(await uow.driver(), [actor.person_id]):
+            raise Forbidden(permission=self.permission)
+        return actor
+
+
+Person = Annotated[Actor, Depends(_OfTheDirectory("personal.own"))]
 Office = Annotated[Actor, permits("personal.run")]
 StaffNumber = Annotated[str, Path(min_length=1, max_length=64)]
 Version = Annotated[int, Path(ge=1, le=MOST_VERSIONS)]
@@ -58,7 +71,7 @@ _NOWHERE = Reach(everything=False, units=(), subtrees=())
 def own_of(request: Request, actor: Actor, permission: str = "personal.read") -> Own:
     """The caller as a reader: what is their own, and what a permission reaches, if they hold it."""
     reach = actor.reach(permission) if actor.may(permission) else _NOWHERE
-    return Own(Reader(reach, clock_of(request).today()), actor.person_id)
+    return Own(reach, clock_of(request).today(), actor.person_id)
 
 
 # --- schemes --------------------------------------------------------------------------------------------------------
@@ -270,7 +283,7 @@ async def give_mark(
 async def recuse(round_id: UUID, body: RecusalIn, request: Request, actor: Person, uow: Uow) -> MarksOut:
     """Withdraw from marking a person, in all items and for good."""
     await marking.recuse(uow, actor, round_id, body.person, body.reason, clock_of(request).now())
-    mine = Own(Reader(_NOWHERE, clock_of(request).today()), actor.person_id)
+    mine = Own(_NOWHERE, clock_of(request).today(), actor.person_id)
     return _marks(await reading.marks(await uow.driver(), mine, round_id, body.person, None, 1_000), 1_000)
 
 

@@ -6,12 +6,13 @@ round assesses or names on its panel sees that there is such a round.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
 
-from services.scoring_svc.ledger.reading import Reader
+from shared.auth import Reach
 from shared.directory.held import days_of, last_place, reading_condition
 from shared.errors import NotFound
 
@@ -20,15 +21,16 @@ Connection: TypeAlias = asyncpg.Connection | asyncpg.Pool
 
 @dataclass(frozen=True)
 class Own:
-    """How far a reader sees, and who they are."""
+    """How far a reader sees, on a business date, and who they are."""
 
-    reader: Reader
+    reach: Reach
+    today: date
     person: UUID | None
 
     @property
     def parameters(self) -> list[Any]:
         """The five parameters that every statement begins with."""
-        return [*self.reader.reach.parameters, self.reader.today, self.person]
+        return [*self.reach.parameters, self.today, self.person]
 
 
 def _within(units: str) -> str:

@@ -76,9 +76,9 @@ async def _sees_marks(request: Request, actor: Actor, uow: UnitOfWork, row: asyn
     """Whether the caller may see what single evaluators gave to the person; nobody does of themself."""
     if row["person_id"] == actor.person_id:
         return False
-    reader = own_of(request, actor, "personal_marks.read").reader
+    own = own_of(request, actor, "personal_marks.read")
     period = parse_period(row["period"])
-    return bool(await readable(await uow.driver(), reader.reach, period, reader.today, row["unit_ids"]))
+    return bool(await readable(await uow.driver(), own.reach, period, own.today, row["unit_ids"]))
 
 
 def _result(row: asyncpg.Record) -> ResultOut:

@@ -1,7 +1,7 @@
 """All recipes; a route that has none fails the matrix by its name."""
 
 from tests.permissions.recipe import Recipe
-from tests.permissions.recipes import audit, bonus, indicator, reports, scoring, simulation, submission
+from tests.permissions.recipes import audit, bonus, indicator, people, reports, scoring, simulation, submission
 
 RECIPES: tuple[Recipe, ...] = (
     *indicator.RECIPES,
@@ -10,5 +10,6 @@ RECIPES: tuple[Recipe, ...] = (
     *bonus.RECIPES,
     *reports.RECIPES,
     *simulation.RECIPES,
+    *people.RECIPES,
     *audit.RECIPES,
 )
