@@ -286,7 +286,7 @@ def personal_scheme() -> dict[str, Any]:
             "sets": [SET["code"]],
             "of": "nearest_above",
             "by": "share",
-            "rows": [{"grade": None, "at_least": "0", "coefficient": "1"}],
+            "rows": [{"grade": None, "at_least": None, "coefficient": "1"}],
         },
         "days": "calendar",
         "least_days": 1,

@@ -42,7 +42,7 @@ _EXAMPLE: dict[str, Any] = {
         "rows": [
             {"grade": None, "at_least": "90", "coefficient": "1.1"},
             {"grade": None, "at_least": "60", "coefficient": "1"},
-            {"grade": None, "at_least": "0", "coefficient": "0.9"},
+            {"grade": None, "at_least": None, "coefficient": "0.9"},
         ],
     },
     "days": "calendar",
@@ -112,7 +112,7 @@ class PersonalIndicatorIn(Body):
 
 
 class CoefficientIn(Body):
-    """A row of the coefficient table: for a grade, or from a percent of full marks on (falling, down to 0)."""
+    """A row of the coefficient table: for a grade, or from a percent of full marks on, falling; the last: the rest."""
 
     grade: Name | None
     at_least: Number | None

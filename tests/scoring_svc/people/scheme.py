@@ -42,7 +42,7 @@ def indicator(code: str, post: str, weight: str, cell: str | None, dimension: st
     }  # fmt: skip
 
 
-def row(at_least: str, coefficient: str) -> Any:
+def row(at_least: str | None, coefficient: str) -> Any:
     return {"grade": None, "at_least": at_least, "coefficient": coefficient}
 
 
@@ -67,7 +67,7 @@ def scheme(**changes: Any) -> dict[str, Any]:
         ],
         "unit_result": {
             "sets": [SET], "of": "nearest_above", "by": "share",
-            "rows": [row("90", "1.1"), row("60", "1"), row("0", "0.9")],
+            "rows": [row("90", "1.1"), row("60", "1"), row(None, "0.9")],
         },
         "days": "calendar",
         "least_days": 10,

@@ -12,6 +12,7 @@ from services.scoring_svc.engine.numbers import Rounding
 from services.scoring_svc.people.domain.results import (
     Served,
     UnitResultMissing,
+    coefficient_of,
     main_posting,
     missing_items,
     result_of,
@@ -104,7 +105,7 @@ def graded(grade: str) -> Any:
                     {"code": "STAFF", "name": "n", "role": None, "post_name": "干部"}]},
          {("/posts/0", "role_or_post_name")}),
         ({"unit_result": unit_result(row("60", "1"))}, {("/unit_result/rows", "last_row_not_open")}),
-        ({"unit_result": unit_result(row("60", "1"), row("60", "2"), row("0", "1"))},
+        ({"unit_result": unit_result(row("60", "1"), row("60", "2"), row(None, "1"))},
          {("/unit_result/rows", "thresholds_not_falling")}),
         ({"unit_result": unit_result(graded("good"))}, {("/unit_result/rows", "rows_not_by_share")}),
         ({"unit_result": unit_result(graded("good"), graded("good"), by="grade")},
@@ -282,6 +283,11 @@ def test_coefficients_by_grade_and_what_gives_none_is_refused() -> None:
             result_of(by_grade, [one], MARKS)
     with pytest.raises(UnitResultMissing):
         result_of(read(), [served(5, share=None)], MARKS)
+
+
+def test_a_unit_below_nothing_gets_the_last_row() -> None:
+    assert coefficient_of(read(), served(5, share="-3")) == _F("0.9")
+    assert coefficient_of(read(), served(5, share="60")) == 1
 
 
 def test_what_few_evaluators_gave_is_not_told() -> None:

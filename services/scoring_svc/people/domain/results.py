@@ -6,6 +6,7 @@ dimensions make the base, base times coefficient makes `exact`, and only `exact`
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from uuid import UUID
 
@@ -134,9 +135,13 @@ def coefficient_of(scheme: PersonalScheme, posting: Served) -> Fraction | None:
     for row in scheme.unit_result.rows:
         if row.grade is not None and row.grade == posting.grade:
             return Fraction(row.coefficient)
-        if row.at_least is not None and posting.share is not None and posting.share >= Fraction(row.at_least):
+        if row.grade is None and posting.share is not None and _reached(posting.share, row.at_least):
             return Fraction(row.coefficient)
     return None
+
+
+def _reached(share: Fraction, at_least: Decimal | None) -> bool:
+    return at_least is None or share >= Fraction(at_least)
 
 
 def result_of(scheme: PersonalScheme, served: Sequence[Served], marks: Marks) -> Result | None:

@@ -99,7 +99,7 @@ class PersonalIndicator:
 
 @dataclass(frozen=True)
 class CoefficientRow:
-    """A coefficient for a grade, or for a unit's percent of full marks from `at_least` on."""
+    """A coefficient for a grade, or for a unit's percent of full marks from `at_least` on; the last: the rest."""
 
     grade: str | None
     at_least: Decimal | None
@@ -228,17 +228,18 @@ def _faults_of_indicator(scheme: PersonalScheme, indicator: PersonalIndicator, a
 
 
 def _faults_of_coefficient(result: UnitResult) -> Iterator[Detail]:
-    rows = result.rows
-    if any((row.grade is None) == (result.by == "grade") for row in rows) or any(
-        (row.at_least is None) == (result.by == "share") for row in rows
-    ):
-        yield Detail("/unit_result/rows", f"rows_not_by_{result.by}")
+    rows, at = result.rows, "/unit_result/rows"
+    if result.by == "grade":
+        if any(row.grade is None or row.at_least is not None for row in rows):
+            yield Detail(at, "rows_not_by_grade")
+        elif len({row.grade for row in rows}) < len(rows):
+            yield Detail(at, "grade_twice")
         return
-    if result.by == "grade" and len({row.grade for row in rows}) < len(rows):
-        yield Detail("/unit_result/rows", "grade_twice")
-    if result.by == "share":
-        lines = [row.at_least for row in rows if row.at_least is not None]
-        if any(low >= high for high, low in pairwise(lines)):
-            yield Detail("/unit_result/rows", "thresholds_not_falling")
-        if lines[-1] != 0:
-            yield Detail("/unit_result/rows", "last_row_not_open")
+    lines = [row.at_least for row in rows[:-1] if row.at_least is not None]
+    if any(row.grade is not None for row in rows) or len(lines) < len(rows) - 1:
+        yield Detail(at, "rows_not_by_share")
+    elif rows[-1].at_least is not None:
+        # Totals may fall below zero by external losses, so no number is low enough for everybody.
+        yield Detail(at, "last_row_not_open")
+    elif any(low >= high for high, low in pairwise(lines)):
+        yield Detail(at, "thresholds_not_falling")
