@@ -6,12 +6,12 @@ from uuid import UUID
 import msgspec
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from services.scoring_svc.bonus.answers import after_moment, onward
+from services.scoring_svc.bonus.answers import after_moment, after_version, onward
 from services.scoring_svc.bonus.shapes import Code as NewCode
 from services.scoring_svc.ledger.api import MOST_VERSIONS, Code, clock_of, period_named
 from services.scoring_svc.people import marking, publishing, reading, sources, use_cases
 from services.scoring_svc.people.reading import Own
-from services.scoring_svc.people.schemas import (
+from services.scoring_svc.people.round_schemas import (
     MarkIn,
     MarkOut,
     MarksOut,
@@ -19,7 +19,6 @@ from services.scoring_svc.people.schemas import (
     MembersOut,
     PostingsIn,
     PublicationIn,
-    PublicationOut,
     RecusalIn,
     RoundIn,
     RoundOut,
@@ -28,10 +27,11 @@ from services.scoring_svc.people.schemas import (
     TaskOut,
     TasksOut,
 )
+from services.scoring_svc.people.schemas import PublicationOut
 from services.scoring_svc.people.scheme_schemas import PersonalSchemeIn, PersonalSchemeOut, PersonalSchemesOut
 from shared.auth import Actor, Reach
 from shared.db import UnitOfWork
-from shared.errors import Detail, Forbidden, Malformed, NotFound
+from shared.errors import Forbidden, NotFound
 from shared.http import (
     Cursor,
     IfMatch,
@@ -82,14 +82,10 @@ async def list_personal_schemes(
     _: Person, uow: Uow, code: Code = None, limit: Limit = 100, cursor: Cursor = None
 ) -> PersonalSchemesOut:
     """All versions of personal schemes: everybody may know how they are assessed."""
-    key = decode_cursor(cursor, 2)
-    if key is not None and not (key[1].isdecimal() and int(key[1]) <= MOST_VERSIONS):
-        raise Malformed(details=[Detail("?cursor", "malformed")])
-    after = (key[0], int(key[1])) if key else None
-    rows = await reading.schemes(await uow.driver(), code, after, limit + 1)
-    last = rows[limit - 1] if len(rows) > limit else None
-    onward_to = encode_cursor(last["code"], last["version"]) if last else None
-    return PersonalSchemesOut(items=[_scheme_out(row) for row in rows[:limit]], next=onward_to)
+    rows = await reading.schemes(await uow.driver(), code, after_version(cursor), limit + 1)
+    return PersonalSchemesOut(
+        items=[_scheme_out(row) for row in rows[:limit]], next=onward(rows, limit, "code", "version")
+    )
 
 
 @router.get("/personal-schemes/{code}/{version}")
@@ -199,7 +195,7 @@ async def state_postings(
 ) -> RoundOut:
     """State the postings of a person by day where the directory does not tell them; If-Match is the round's version."""
     now = clock_of(request).now()
-    known = await use_cases.hold_round(uow, actor, round_id, seen, now.date())
+    known = await use_cases.hold_round(uow, actor, round_id, seen, now.date(), people=True)
     await use_cases.state_postings(uow, known, person, body, now)
     return await _round(request, response, uow, actor, round_id)
 

@@ -24,11 +24,12 @@ from services.scoring_svc.people.domain.roster import Posting
 from services.scoring_svc.people.domain.scheme import PersonalScheme
 from services.scoring_svc.people.proof import body_of
 from services.scoring_svc.people.repository import Round
-from services.scoring_svc.people.schemas import PersonCapIn, PublicationIn
+from services.scoring_svc.people.round_schemas import PersonCapIn, PublicationIn
 from services.scoring_svc.people.sources import RankedUnit
 from services.scoring_svc.people.use_cases import PersonUnknown, counted_days, demand_none_missing, scheme_of
+from services.scoring_svc.ranking import repository as ranking
 from services.scoring_svc.ranking.domain import CorrectionReasonRequired, Grading
-from services.scoring_svc.ranking.grading import Candidate, Graded, grade
+from services.scoring_svc.ranking.grading import Candidate, Graded, QuotaNotMet, grade
 from shared.contracts.periods import Period, parse_period, periods_of_year
 from shared.db import UnitOfWork
 from shared.errors import Detail, Malformed, Refused
@@ -49,6 +50,13 @@ class ResultsUnchanged(Refused):
     code = "results_unchanged"
     zh = "与已发布的第 {version} 版相同，未再发布"
     en = "Nothing differs from version {version}, which is published already"
+
+
+class PeopleQuotaNotMet(QuotaNotMet):
+    """The quota of a grade cannot be met with these scores; which people stand at its edge is said."""
+
+    zh = "“{grade}”在“{group}”中应有 {places} 个名额，实际可定 {found} 人：{units}"
+    en = "Grade {grade} has {places} places in {group}, and {found} people can hold it: {units}"
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,13 @@ async def publish_results(uow: UnitOfWork, known: Round, told: PublicationIn, no
     worked = await _work(driver, known, scheme)
     before = await repository.results_of(driver, known.round_id, known.results_version)
     caps = await _caps(driver, grading, worked, told.caps, before)
-    graded = _grade(grading, scheme, worked, caps)
+    try:
+        graded = _grade(grading, scheme, worked, caps)
+    except QuotaNotMet as error:
+        named = [UUID(one) for one in str(error.values["units"]).split(", ") if one]
+        people = ", ".join(sorted(one.code for one in await sources.people_by_id(driver, named)))
+        said = {name: error.values[name] for name in ("grade", "group", "places", "found")}
+        raise PeopleQuotaNotMet(details=(), **said, units=people) from error
     version = known.results_version + 1
     rows = [
         (
@@ -85,7 +99,7 @@ async def publish_results(uow: UnitOfWork, known: Round, told: PublicationIn, no
             graded[person].grade if person in graded else None,
             graded[person].earned if person in graded else None,
             msgspec.json.encode(caps.get(person, [])).decode(),
-            sorted({posting.unit_id for posting in one.postings}),
+            sorted({posting.unit_id for posting in one.postings}) or [known.unit_id],
             msgspec.json.encode(body_of(scheme, one.postings, one.served, one.ranked, one.result)).decode(),
         )
         for person, one in sorted(worked.items())
@@ -96,7 +110,7 @@ async def publish_results(uow: UnitOfWork, known: Round, told: PublicationIn, no
         "round_id": known.round_id, "version": version, "reason": told.reason, "published_at": now,
         "published_by": uow.who,
     }  # fmt: skip
-    await repository.add_row(driver, "personal_publications", publication)
+    await ranking.add_row(driver, "personal_publications", publication)
     after = replace(known, version=known.version + 1, state="published", results_version=version)
     await repository.save_round(driver, after)
     uow.trail(
@@ -161,7 +175,7 @@ class _Inputs:
 
     def chain(self, posting: Posting) -> Sequence[str]:
         """The units whose result may count for a posting, the own one first."""
-        path = self.paths[posting.unit_id, _last(posting)]
+        path = self.paths.get((posting.unit_id, _last(posting)), [str(posting.unit_id)])
         return path[::-1] if self.scheme.unit_result.of == "nearest_above" else path[-1:]
 
     def ranked_of(self, posting: Posting) -> tuple[str, RankedUnit] | None:

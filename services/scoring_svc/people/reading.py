@@ -38,19 +38,23 @@ def _within(units: str) -> str:
     return f"EXISTS (SELECT FROM unnest({units}) AS one(unit_id) WHERE {condition})"
 
 
+# Of the postings of a person only those that were found or stated last count.
+_NEWEST = (
+    "NOT EXISTS (SELECT FROM personal_members later WHERE later.round_id = m.round_id "
+    "AND later.person_id = m.person_id AND later.version > m.version)"
+)
 _ROUNDS = (
     "SELECT r.round_id, r.version, r.state, r.scheme_code, r.scheme_version, r.period, u.code AS unit, r.opened_at, "
     "r.opened_by, r.closed_at, r.closed_by, r.results_version, (SELECT count(DISTINCT m.person_id)::int "
     "FROM personal_members m WHERE m.round_id = r.round_id) AS people FROM personal_rounds r "
     f"LEFT JOIN directory_unit_spans u ON u.unit_id = r.unit_id AND {last_place('u', '$4')} "
     f"WHERE ($5::uuid = ANY(r.panel) OR {_within('ARRAY[r.unit_id]')} OR EXISTS (SELECT FROM personal_members m "
-    f"WHERE m.round_id = r.round_id AND (m.person_id = $5::uuid OR {_within('m.unit_ids')})))"
+    f"WHERE m.round_id = r.round_id AND {_NEWEST} AND (m.person_id = $5::uuid OR {_within('m.unit_ids')})))"
 )
 _MEMBERS = (
     "SELECT p.code AS person, p.name AS person_name, m.postings, m.reason, m.who, m.at FROM personal_members m "
     "JOIN personal_rounds r USING (round_id) JOIN directory_people p USING (person_id) "
-    f"WHERE (m.person_id = $5::uuid OR {_within('m.unit_ids')}) AND NOT EXISTS (SELECT FROM personal_members later "
-    "WHERE later.round_id = m.round_id AND later.person_id = m.person_id AND later.version > m.version)"
+    f"WHERE (m.person_id = $5::uuid OR {_within('m.unit_ids')}) AND {_NEWEST}"
 )
 # The reach is that of who may see marks of others; everybody sees those that they gave, and nobody who marked them.
 _MARKS = (
@@ -58,7 +62,7 @@ _MARKS = (
     "FROM personal_marks k JOIN personal_rounds r USING (round_id) JOIN directory_people p USING (person_id) "
     f"WHERE (k.evaluator = $5::uuid::text OR (k.person_id IS DISTINCT FROM $5::uuid AND "
     "EXISTS (SELECT FROM personal_members m WHERE m.round_id = k.round_id "
-    f"AND m.person_id = k.person_id AND {_within('m.unit_ids')})))"
+    f"AND m.person_id = k.person_id AND {_NEWEST} AND {_within('m.unit_ids')})))"
 )
 _SEEN = f"(x.person_id = $5::uuid OR {_within('x.unit_ids')})"
 _RESULTS = (

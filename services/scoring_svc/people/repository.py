@@ -58,12 +58,6 @@ async def hold_scheme(driver: asyncpg.Connection, code: str) -> int:
     return last
 
 
-async def add_row(driver: asyncpg.Connection, table: str, row: Mapping[str, Any]) -> None:
-    """Add one row to a table of this room."""
-    marks = ", ".join(f"${number}" for number in range(1, len(row) + 1))
-    await driver.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", *row.values())
-
-
 async def find_scheme(connection: Connection, code: str, version: int | None = None) -> tuple[int, str] | None:
     """A version of a scheme, the newest unless one is named: its number and its body as JSON."""
     row = await connection.fetchrow(
@@ -138,7 +132,10 @@ async def add_members(
     who: str,
     at: datetime,
 ) -> None:
-    """Add the postings of people as the round's version; `units`: the codes by which the units are shown."""
+    """Add the postings of people as the round's version; `units`: the codes by which the units are shown.
+
+    Who held no post at all is found by the round's own unit.
+    """
     await driver.executemany(
         "INSERT INTO personal_members (round_id, person_id, version, unit_ids, postings, reason, who, at) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -147,9 +144,12 @@ async def add_members(
                 one.round_id,
                 person,
                 one.version,
-                sorted({posting.unit_id for posting in postings}),
+                sorted({posting.unit_id for posting in postings}) or [one.unit_id],
                 msgspec.json.encode(
-                    [{**msgspec.to_builtins(posting), "unit": units[posting.unit_id]} for posting in postings]
+                    [
+                        {**msgspec.to_builtins(posting), "unit": units.get(posting.unit_id, str(posting.unit_id))}
+                        for posting in postings
+                    ]
                 ).decode(),
                 reason,
                 who,

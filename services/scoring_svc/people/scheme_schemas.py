@@ -28,8 +28,8 @@ _EXAMPLE: dict[str, Any] = {
         },
     ],
     "posts": [
-        {"code": "LEADER", "name": "单位负责人", "role": "unit_leader", "post_name": None},
-        {"code": "STAFF", "name": "干部", "role": None, "post_name": "干部"},
+        {"code": "LEADER", "name": "单位负责人", "role": "unit_leader"},
+        {"code": "STAFF", "name": "干部", "post_name": "干部"},
     ],
     "indicators": [
         {
@@ -40,9 +40,9 @@ _EXAMPLE: dict[str, Any] = {
     "unit_result": {
         "sets": ["WH2015-DISTRICT"], "of": "nearest_above", "by": "share",
         "rows": [
-            {"grade": None, "at_least": "90", "coefficient": "1.1"},
-            {"grade": None, "at_least": "60", "coefficient": "1"},
-            {"grade": None, "at_least": None, "coefficient": "0.9"},
+            {"at_least": "90", "coefficient": "1.1"},
+            {"at_least": "60", "coefficient": "1"},
+            {"coefficient": "0.9"},
         ],
     },
     "days": "calendar",
@@ -93,8 +93,8 @@ class PostIn(Body):
 
     code: Code
     name: Name
-    role: Role | None
-    post_name: Name | None
+    role: Role | None = None
+    post_name: Name | None = None
 
 
 class PersonalIndicatorIn(Body):
@@ -105,17 +105,17 @@ class PersonalIndicatorIn(Body):
     name_en: Name
     dimension: Code
     post: Code
-    matter: Code | None
+    matter: Code | None = None
     weight: Points
-    set: Code | None
-    indicator: Code | None
+    set: Code | None = None
+    indicator: Code | None = None
 
 
 class CoefficientIn(Body):
     """A row of the coefficient table: for a grade, or from a percent of full marks on, falling; the last: the rest."""
 
-    grade: Name | None
-    at_least: Number | None
+    grade: Name | None = None
+    at_least: Number | None = None
     coefficient: Number
 
 

@@ -113,11 +113,11 @@ async def places_now(connection: Connection, units: Sequence[UUID], today: date)
 
 
 async def paths_on(connection: Connection, places: Sequence[tuple[UUID, date]]) -> dict[tuple[UUID, date], list[str]]:
-    """The codes from the root down to units, on days; of one that was gone by then, where it last stood."""
+    """The codes from the root down to units, on days; of one that did not stand then, where it stood nearest to it."""
     rows = await connection.fetch(
         "SELECT one.unit_id, one.day, found.path FROM unnest($1::uuid[], $2::date[]) AS one(unit_id, day) "
         "CROSS JOIN LATERAL (SELECT path FROM directory_unit_spans u WHERE u.unit_id = one.unit_id "
-        "AND u.effective_from <= one.day ORDER BY u.effective_from DESC LIMIT 1) found",
+        "ORDER BY u.effective_from <= one.day DESC, abs(u.effective_from - one.day) LIMIT 1) found",
         [unit for unit, _ in places],
         [day for _, day in places],
     )

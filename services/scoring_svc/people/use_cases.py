@@ -22,8 +22,9 @@ from services.scoring_svc.people.domain.roster import (
 )
 from services.scoring_svc.people.domain.scheme import PersonalScheme, demand_sound
 from services.scoring_svc.people.repository import Round
-from services.scoring_svc.people.schemas import PostingsIn, RoundIn
+from services.scoring_svc.people.round_schemas import PostingsIn, RoundIn
 from services.scoring_svc.people.scheme_schemas import PersonalGradingIn, PersonalSchemeIn
+from services.scoring_svc.ranking import repository as ranking
 from services.scoring_svc.ranking.domain import Grading
 from services.scoring_svc.ranking.schemas import GradingIn
 from services.scoring_svc.ranking.use_cases import grading_of
@@ -110,7 +111,7 @@ async def publish_scheme(
         "code": code, "version": last + 1, "name": body.name, "year": body.year, "body": text, "published_at": now,
         "published_by": uow.who,
     }  # fmt: skip
-    await repository.add_row(driver, "personal_schemes", row)
+    await ranking.add_row(driver, "personal_schemes", row)
     uow.trail("publish", "personal_scheme", f"{code}/{last + 1}", after={"scheme": text})
     return last + 1
 
@@ -203,12 +204,18 @@ def _told(one: Round) -> dict[str, Any]:
             "period": one.period, "results_version": one.results_version}  # fmt: skip
 
 
-async def hold_round(uow: UnitOfWork, actor: Actor, round_id: UUID, seen: int, today: date) -> Round:
-    """The round, held alone, if it is the one that was read. Raises NotFound, OutsideScope, Stale.
+async def hold_round(
+    uow: UnitOfWork, actor: Actor, round_id: UUID, seen: int, today: date, *, people: bool = False
+) -> Round:
+    """The round, held alone, if it is the one that was read; `people`: who is assessed is held before it.
 
     The office must reach the round's unit where it stands today; one that is gone is left to who reaches everything.
+    Raises NotFound, OutsideScope, Stale.
     """
     driver = await uow.driver()
+    known = await repository.find_round(driver, round_id)
+    if known is not None and people:
+        await repository.hold_people(driver, known.scheme_code, known.period)
     known = await repository.find_round(driver, round_id, "FOR UPDATE")
     if known is None:
         raise NotFound

@@ -1,13 +1,15 @@
 """Rounds over the routes: opening, postings, marks, recusals, closing, results with proof, corrections, chains."""
 
+from datetime import date
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from shared.contracts.identity import person_id
-from tests.scoring_svc.ledger.city import City
-from tests.scoring_svc.people.scheme import CODE, People, amended, dimension, refusal, scheme, staffed
+from shared.contracts.identity import person_id, unit_id
+from shared.contracts.indicator import UnitChanged, UnitSpan
+from tests.scoring_svc.ledger.city import NOON, City
+from tests.scoring_svc.people.scheme import CODE, GRADES, GRADING, People, amended, dimension, refusal, scheme, staffed
 
 WHO = ["DPO", "H2", "L2", "S2", "W1", "W2", "W3"]
 
@@ -289,9 +291,39 @@ async def test_quotas_grade_and_caps_hold_grades_back_until_they_are_decided_ane
     }  # fmt: skip
     await people.state("W2", [], reason="挂职")
     await people.step("publication", {"reason": "更正"})
+    assert [(await people.result("W2", who=who))["state"] for who in ("PO1", "W2")] == ["not_assessed"] * 2
     assert (await people.result("H2"))["caps"] == [{"not_above": "basic", "reason": "通报批评"}]
     await people.step("publication", {"reason": "影响期满", "caps": []})
     assert (await people.result("H2"))["caps"] == []
+
+
+async def test_a_quota_that_cannot_be_met_names_the_people(people: People) -> None:
+    exactly = {"share": "50", "bound": "exactly", "rounding": "floor", "edge": "refuse"}
+    grades = [{**GRADES[0], "at_least": None, "quota": exactly}, GRADES[2]]
+    await people.publish(seen=1, grading={**GRADING, "grades": grades})
+    await people.open()
+    for code in ("W1", "W2"):
+        await people.marked("H2", code, "CONDUCT", "90")
+    await people.marked("H2", "W3", "CONDUCT", "80")
+    await people.step("closing")
+    await people.state("H2", [("420102", None, "2015-01-01", "2015-02-01")])
+    answer = await people.step("publication", {})
+    assert (refusal(answer), answer.json()["units"]) == ((409, "quota_not_met"), "W1, W2")
+
+
+async def test_a_unit_that_came_after_the_period_has_the_result_of_those_above(people: People) -> None:
+    later = UnitSpan(
+        effective_from=date(2015, 2, 5), effective_to=None, recorded_at=NOON, code="420102-NEW", name="新设科",
+        kind="section", parent_id=unit_id("420102"), path="420100/420102/420102-NEW/", groups={},
+    )  # fmt: skip
+    await people.city.tell(UnitChanged(unit_id=unit_id("420102-NEW"), version=1, spans=[later]))
+    await people.city.service.seed_person("W4", "420102-NEW")
+    await people.open()
+    await people.marked("H2", "W4", "CONDUCT", "90")
+    await people.step("closing")
+    assert (await people.step("publication", {})).status_code == 200
+    posting = (await people.result("W4"))["postings"][0]
+    assert (posting["unit"], posting["unit_result"]["unit"]) == ("420102-NEW", "420102")
 
 
 async def test_a_unit_without_a_published_result_is_named(people: People) -> None:
