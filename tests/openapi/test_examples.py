@@ -195,7 +195,8 @@ async def _personal_results(prepared: Prepared) -> None:
     await done(bureau.ask(_C, LIAISON).put(marks, json={"mark": "90", "text": ""}))
     headers = {"if-match": f'"{stated["version"]}"'}
     closed = await done(office.post(at.format(**key) + "/closing", headers=headers))
-    await send(_C, "POST", f"{at}/publication", OFFICE, version=closed["version"], **key)
+    published = await send(_C, "POST", f"{at}/publication", OFFICE, version=closed["version"], **key)
+    await send(_C, "POST", f"{at}/reopening", OFFICE, version=published["version"], **key)
     shown = await done(bureau.ask(_C, LIAISON).get(f"/v1/personal-results/{key['round_id']}/{LIAISON}"))
     # Ten days and more at the coefficient of one district, the rest at that of the other, which lost everything.
     told = [(one["unit"], one["days"]) for one in shown["postings"]]

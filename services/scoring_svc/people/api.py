@@ -20,6 +20,7 @@ from services.scoring_svc.people.round_schemas import (
     PostingsIn,
     PublicationIn,
     RecusalIn,
+    ReopeningIn,
     RoundIn,
     RoundOut,
     RoundsOut,
@@ -208,6 +209,16 @@ async def close_personal_round(
     now = clock_of(request).now()
     known = await use_cases.hold_round(uow, actor, round_id, seen, now.date())
     await use_cases.close_round(uow, known, now)
+    return await _round(request, response, uow, actor, round_id)
+
+
+@router.post("/personal-rounds/{round_id}/reopening")
+async def reopen_personal_round(
+    round_id: UUID, body: ReopeningIn, request: Request, response: Response, actor: Office, uow: Uow, seen: IfMatch
+) -> RoundOut:
+    """Take marks again; results that are published stay until the next publication."""
+    known = await use_cases.hold_round(uow, actor, round_id, seen, clock_of(request).today())
+    await use_cases.reopen_round(uow, known, body.reason)
     return await _round(request, response, uow, actor, round_id)
 
 

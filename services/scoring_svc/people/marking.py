@@ -10,8 +10,8 @@ import asyncpg
 
 from services.scoring_svc.ledger.domain import plain
 from services.scoring_svc.people import repository, sources
-from services.scoring_svc.people.domain.roster import NotAnEvaluator, Relation, kind_of
-from services.scoring_svc.people.domain.scheme import EvaluatorKind, PersonalScheme
+from services.scoring_svc.people.domain.roster import NotAnEvaluator, Posting, Relation, kind_of
+from services.scoring_svc.people.domain.scheme import EvaluatorKind, ItemUnknown, PersonalScheme
 from services.scoring_svc.people.repository import Mark, Round
 from services.scoring_svc.people.use_cases import RoundNotOpen, covers, scheme_of
 from shared.auth import Actor
@@ -45,11 +45,10 @@ class Evaluating:
             in_office=covers(self.actor, "personal.run", places),
         )
 
-    def items(self, relation: Relation) -> Mapping[str, EvaluatorKind]:
-        """What the evaluator marks in that relation, and as what."""
-        dimensions = [one.code for one in self.scheme.dimensions if one.source == "marks"]
+    def items(self, relation: Relation, postings: Sequence[Posting]) -> Mapping[str, EvaluatorKind]:
+        """What the evaluator marks of a person in that relation and with these postings, and as what."""
         found: dict[str, EvaluatorKind] = {}
-        for item in [*dimensions, *(one.code for one in self.scheme.indicators if one.set is None)]:
+        for item in self.scheme.items_of({one.post for one in postings}):
             try:
                 found[item] = kind_of(relation, self.scheme.evaluators_of(item))
             except NotAnEvaluator:
@@ -68,8 +67,10 @@ async def evaluating(driver: asyncpg.Connection, actor: Actor, round_id: UUID, h
     return Evaluating(actor, known, scheme, frozenset(units))
 
 
-async def _related(driver: asyncpg.Connection, one: Evaluating, person_code: str, today: date) -> tuple[UUID, Relation]:
-    """The person and the evaluator's relation to them. Raises NotAnEvaluator for somebody who is not in the round."""
+async def _related(
+    driver: asyncpg.Connection, one: Evaluating, person_code: str, today: date
+) -> tuple[UUID, Relation, Sequence[Posting]]:
+    """The person, the evaluator's relation to them, their postings. Raises NotAnEvaluator for who is in no such round."""
     people = await sources.people_by_code(driver, [person_code])
     if person_code not in people:
         raise NotAnEvaluator
@@ -77,8 +78,9 @@ async def _related(driver: asyncpg.Connection, one: Evaluating, person_code: str
     members = await repository.members_of(driver, one.known.round_id, person)
     if person not in members:
         raise NotAnEvaluator
-    units = [posting.unit_id for posting in members[person][0]]
-    return person, one.relation(person, units, await sources.places_now(driver, units, today))
+    postings = members[person][0]
+    units = [posting.unit_id for posting in postings]
+    return person, one.relation(person, units, await sources.places_now(driver, units, today)), postings
 
 
 async def give_mark(
@@ -96,8 +98,10 @@ async def give_mark(
     """
     driver = await uow.driver()
     one = await evaluating(driver, actor, round_id)
-    person, relation = await _related(driver, one, target[0], now.date())
+    person, relation, postings = await _related(driver, one, target[0], now.date())
     kind = kind_of(relation, one.scheme.evaluators_of(target[1]))
+    if target[1] not in one.items(relation, postings):
+        raise ItemUnknown(item=target[1])
     if one.known.state != "open":
         raise RoundNotOpen
     known = await repository.marks_between(driver, round_id, person, uow.who)
@@ -129,13 +133,13 @@ async def recuse(uow: UnitOfWork, actor: Actor, round_id: UUID, person_code: str
     """
     driver = await uow.driver()
     one = await evaluating(driver, actor, round_id)
-    person, relation = await _related(driver, one, person_code, now.date())
-    items = one.items(relation)
+    person, relation, postings = await _related(driver, one, person_code, now.date())
+    known = await repository.marks_between(driver, round_id, person, uow.who)
+    items = {**{item: mark.kind for item, mark in known.items()}, **one.items(relation, postings)}
     if not items or relation.same_person:
         raise NotAnEvaluator
     if one.known.state != "open":
         raise RoundNotOpen
-    known = await repository.marks_between(driver, round_id, person, uow.who)
     if any(mark.mark is None for mark in known.values()):
         raise Recused
     for item, kind in sorted(items.items()):
@@ -155,19 +159,17 @@ async def tasks(driver: asyncpg.Connection, actor: Actor, round_id: UUID, today:
         one = await evaluating(driver, actor, round_id, hold="")
     except NotAnEvaluator:
         return []
-    members = {
-        person: [posting.unit_id for posting in found]
-        for person, (found, _) in (await repository.members_of(driver, round_id)).items()
-    }
-    units = sorted({unit for found in members.values() for unit in found})
+    members = {person: found for person, (found, _) in (await repository.members_of(driver, round_id)).items()}
+    units = sorted({posting.unit_id for found in members.values() for posting in found})
     places = dict(await sources.places_now(driver, units, today))
     given = await repository.marks_by(driver, round_id, actor.subject)
     people = await sources.people_by_id(driver, list(members))
     found = []
     for person in sorted(people, key=lambda known: known.code):
-        held = members[person.person_id]
+        postings = members[person.person_id]
+        held = [posting.unit_id for posting in postings]
         relation = one.relation(person.person_id, held, [(unit, places[unit]) for unit in held if unit in places])
-        if items := one.items(relation):
+        if items := one.items(relation, postings):
             told = [
                 {"item": item, "kind": kind, **_given(given.get((person.person_id, item)))}
                 for item, kind in items.items()

@@ -26,7 +26,13 @@ from services.scoring_svc.people.proof import body_of
 from services.scoring_svc.people.repository import Round
 from services.scoring_svc.people.round_schemas import PersonCapIn, PublicationIn
 from services.scoring_svc.people.sources import RankedUnit
-from services.scoring_svc.people.use_cases import PersonUnknown, counted_days, demand_none_missing, scheme_of
+from services.scoring_svc.people.use_cases import (
+    PersonUnknown,
+    RoundNotClosed,
+    counted_days,
+    demand_none_missing,
+    scheme_of,
+)
 from services.scoring_svc.ranking import repository as ranking
 from services.scoring_svc.ranking.domain import CorrectionReasonRequired, Grading
 from services.scoring_svc.ranking.grading import Candidate, Graded, QuotaNotMet, grade
@@ -35,13 +41,6 @@ from shared.db import UnitOfWork
 from shared.errors import Detail, Malformed, Refused
 
 Caps = Mapping[UUID, Sequence[Mapping[str, str]]]
-
-
-class RoundNotClosed(Refused):
-    """Results are worked out once the marking has ended."""
-
-    code = "round_not_closed"
-    zh, en = "该轮考评尚未结束评分", "This round still takes marks"
 
 
 class ResultsUnchanged(Refused):

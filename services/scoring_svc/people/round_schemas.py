@@ -79,6 +79,14 @@ class RecusalIn(Body):
     reason: Reason
 
 
+class ReopeningIn(Body):
+    """Why marks are taken again."""
+
+    model_config = _shown({"reason": "申诉成立，重新评价"})
+
+    reason: Reason
+
+
 class PersonCapIn(Body):
     """The best grade that a person may hold, and why."""
 

@@ -86,6 +86,13 @@ class RoundNotOpen(Refused):
     zh, en = "该轮考评已结束评分", "Marks are no longer taken in this round"
 
 
+class RoundNotClosed(Refused):
+    """Results are worked out, and a round is opened again, once the marking has ended."""
+
+    code = "round_not_closed"
+    zh, en = "该轮考评尚未结束评分", "This round still takes marks"
+
+
 # --- schemes --------------------------------------------------------------------------------------------------------
 
 
@@ -302,6 +309,17 @@ async def close_round(uow: UnitOfWork, known: Round, now: datetime) -> Round:
     after = replace(known, version=known.version + 1, state="closed", closed_at=now, closed_by=uow.who)
     await repository.save_round(driver, after)
     uow.trail("close", "personal_round", known.round_id, before=_told(known), after=_told(after))
+    return after
+
+
+async def reopen_round(uow: UnitOfWork, known: Round, reason: str) -> Round:
+    """Let marks be given and changed again, with the reason; what is published stays. Raises RoundNotClosed."""
+    if known.state == "open":
+        raise RoundNotClosed
+    after = replace(known, version=known.version + 1, state="open", closed_at=None, closed_by=None)
+    await repository.save_round(await uow.driver(), after)
+    told = {**_told(after), "reason": reason}
+    uow.trail("reopen", "personal_round", known.round_id, before=_told(known), after=told)
     return after
 
 

@@ -26,6 +26,7 @@ from tests.permissions.tree import EVALUATED, MERGED, STANDING, UNITS, Caller
 
 _C = "scoring_svc"
 _ONE = ("QD1",)
+_REASON = {"reason": "更正"}
 _AT = "/v1/personal-rounds/{round_id}"
 _ROUND = "SELECT {0} FROM personal_rounds WHERE scheme_code = 'QP' AND period = $1 ORDER BY opened_at LIMIT 1"
 Asking = Callable[[Bureau, Caller, str], Awaitable[Ask]]
@@ -149,4 +150,7 @@ RECIPES = (
     _write("POST", f"{_AT}/recusals", _marks, _recuse),
     _write("POST", f"{_AT}/closing", whole_bureau("personal.run"), _step("/closing", lambda *_: None)),
     _write("POST", f"{_AT}/publication", whole_bureau("personal.run"), _step("/publication", _publication, CONFIRMED)),
+    _write(
+        "POST", f"{_AT}/reopening", whole_bureau("personal.run"), _step("/reopening", lambda *_: _REASON, CONFIRMED)
+    ),
 )

@@ -103,10 +103,12 @@ async def test_who_may_mark_whom_and_with_what(people: People) -> None:
     await marked(people)
     for who, person, item in (
         ("W3", "W1", "CONDUCT"), ("H3", "W1", "CONDUCT"), ("W2", "W1", "P-WORK"), ("PO1", "W1", "CONDUCT"),
-        ("H2", "H2", "P-WORK"), ("H2", "H3", "CONDUCT"), ("H2", "NOBODY", "CONDUCT"), ("A1", "W1", "CONDUCT"),
+        ("H2", "H3", "CONDUCT"), ("H2", "NOBODY", "CONDUCT"), ("A1", "W1", "CONDUCT"),
     ):  # fmt: skip
         assert refusal(await people.mark(who, person, item, "90")) == (403, "not_an_evaluator"), (who, person, item)
     assert refusal(await people.mark("H2", "W1", "DUTY", "90")) == (404, "item_unknown")
+    await people.state("W2", [("420102", "LEADER", "2015-01-01", "2015-02-01")])
+    assert refusal(await people.mark("H2", "W2", "P-WORK", "90")) == (404, "item_unknown"), "of another post"
     assert refusal(await people.mark("H2", "W2", "CONDUCT", "91")) == (422, "mark_not_allowed")
     assert refusal(await people.mark("H2", "W1", "CONDUCT", "80")) == (428, "if_match_required")
     assert refusal(await people.mark("H2", "W1", "CONDUCT", "80", seen=2)) == (412, "stale")
@@ -270,6 +272,23 @@ async def test_a_correction_is_a_new_version_with_its_reason_and_what_it_changed
     assert [one["person"] for one in mine["changes"]] == ["W1"]
     assert (await people.by("W1").get(people.at("/publications/1"))).json()["changes"] == []
     assert refusal(await people.by("W1").get(people.at("/publications/3"))) == (404, "not_found")
+
+
+async def test_a_round_is_opened_again_for_marks_that_were_wrong(people: People) -> None:
+    await marked(people)
+    reason = {"reason": "申诉成立"}
+    assert refusal(await people.step("reopening", reason)) == (409, "round_not_closed")
+    await people.step("closing")
+    await people.step("publication", {})
+    assert refusal(await people.step("reopening", reason, who="BO", seen=3)) == (403, "outside_scope")
+    again = await people.step("reopening", reason)
+    assert (again.json()["state"], again.json()["results_version"], again.json()["closed_at"]) == ("open", 1, None)
+    assert (await people.mark("H2", "W1", "CONDUCT", "100", seen=1)).status_code == 200
+    assert (await people.result("W1"))["score"] == "88.1", "what is published stays"
+    await people.step("closing")
+    assert refusal(await people.step("publication", {})) == (422, "correction_reason_required")
+    await people.step("publication", reason)
+    assert [(await people.result("W1", version=one))["score"] for one in (1, 2)] == ["88.1", "90.1"]
 
 
 async def test_quotas_grade_and_caps_hold_grades_back_until_they_are_decided_anew(people: People) -> None:

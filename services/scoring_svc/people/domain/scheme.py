@@ -3,7 +3,7 @@
 Every choice is a required field: nothing is left to a default of the code. Weights, marks and coefficients are exact.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
@@ -38,10 +38,10 @@ class MarkNotAllowed(Refused):
 
 
 class ItemUnknown(Refused):
-    """The scheme has no such dimension or indicator that is marked."""
+    """The scheme has no such dimension that is marked, or no such indicator of a post that the person held."""
 
     status, code = 404, "item_unknown"
-    zh, en = "本办法没有可评分的项目“{item}”", "The scheme has nothing to be marked that is called {item}"
+    zh, en = "该人员没有可评分的项目“{item}”", "There is nothing to mark of this person that is called {item}"
 
 
 @dataclass(frozen=True)
@@ -156,6 +156,11 @@ class PersonalScheme:
             if indicator.code == item and indicator.set is None:
                 return next(one.evaluators for one in self.dimensions if one.code == indicator.dimension)
         raise ItemUnknown(item=item)
+
+    def items_of(self, posts: Collection[str | None]) -> list[str]:
+        """What is marked of a person who held these posts."""
+        dimensions = [one.code for one in self.dimensions if one.source == "marks"]
+        return [*dimensions, *(one.code for one in self.indicators if one.set is None and one.post in posts)]
 
     def indicators_of(self, dimension: str, post: str | None) -> list[PersonalIndicator]:
         """The indicators of a post in a dimension."""
