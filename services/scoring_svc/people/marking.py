@@ -70,7 +70,7 @@ async def evaluating(driver: asyncpg.Connection, actor: Actor, round_id: UUID, h
 async def _related(
     driver: asyncpg.Connection, one: Evaluating, person_code: str, today: date
 ) -> tuple[UUID, Relation, Sequence[Posting]]:
-    """The person, the evaluator's relation to them, their postings. Raises NotAnEvaluator for who is in no such round."""
+    """The person, the evaluator's relation to them, their postings. Raises NotAnEvaluator for who is not in it."""
     people = await sources.people_by_code(driver, [person_code])
     if person_code not in people:
         raise NotAnEvaluator
