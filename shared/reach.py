@@ -12,6 +12,17 @@ from shared.contracts.roles import Role, Scope
 from shared.errors import Forbidden, OutsideScope
 
 
+class _EveryPerson(frozenset[Role]):
+    """No role: see EVERY_PERSON."""
+
+
+EVERY_PERSON = _EveryPerson()
+"""In a table of permissions: every person holds it, appointed or not, no machine; it reaches over no unit.
+
+For what is a person's own: what else they may see or do there, the route works out from other permissions.
+"""
+
+
 @dataclass(frozen=True)
 class Grant:
     """A role held today over a unit: `path` is the unit's place in the tree, ending with a slash."""
@@ -66,8 +77,10 @@ class Actor:
     roles_of: Mapping[str, frozenset[Role]]
 
     def may(self, permission: str) -> bool:
-        """Whether any grant carries the permission, wherever."""
+        """Whether any grant carries the permission, wherever; or whether every person holds it."""
         roles = self.roles_of[permission]
+        if roles is EVERY_PERSON:
+            return not self.is_client
         return any(grant.role in roles for grant in self.grants)
 
     def has(self, *roles: Role) -> bool:

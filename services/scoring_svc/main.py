@@ -12,6 +12,8 @@ from services.scoring_svc.engine.api import router as engine
 from services.scoring_svc.event_handlers import HANDLERS, keep_time_by
 from services.scoring_svc.ledger.api import router as ledger
 from services.scoring_svc.ledger.period_api import router as periods
+from services.scoring_svc.people.api import router as people
+from services.scoring_svc.people.results_api import router as personal_results
 from services.scoring_svc.permissions import PERMISSIONS
 from services.scoring_svc.ranking.api import router as ranking
 from services.scoring_svc.ranking.pages import Pages
@@ -45,6 +47,8 @@ def create_app(settings: ScoringSettings | None = None) -> FastAPI:
             simulation,
             recomputes,
             documents,
+            people,
+            personal_results,
         ],
         handlers=HANDLERS,
         background=[_close_clients, _simulate, _recompute, run_reports],

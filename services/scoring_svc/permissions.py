@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from shared.contracts.roles import Role
+from shared.reach import EVERY_PERSON
 
 _OFFICE = frozenset({Role.PERFORMANCE_OFFICE})
 _READERS = frozenset(
@@ -52,6 +53,15 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     # What-if and diagnostics: the office over the whole set, a department over the indicators that it evaluates.
     "simulations.run": _OFFICE | {Role.EVALUATING_DEPARTMENT},
     "simulations.read": _OFFICE | {Role.EVALUATING_DEPARTMENT},
+    # Personal results: what is one's own, and to mark whom the round names one for, needs no appointment.
+    "personal.own": EVERY_PERSON,
+    # Results of others: leaders read their units', those who decide on people within their reach.
+    "personal.read": _OFFICE | {Role.UNIT_LEADER, Role.COMMITTEE, Role.PERSONNEL, Role.AUDITOR},
+    # The office opens, closes and publishes rounds; it marks where a scheme names it. Leaders mark their own people.
+    "personal.run": _OFFICE,
+    "personal.lead": frozenset({Role.UNIT_LEADER}),
+    # Who gave which mark.
+    "personal_marks.read": _OFFICE | {Role.AUDITOR},
     # The pre-heat of the next year is asked for by indicator_svc too.
     "preheats.read": _OFFICE | {Role.EVALUATING_DEPARTMENT, Role.SERVICE},
 }

@@ -10,6 +10,7 @@ from tests.openapi.prepared import (
     COLLECTION,
     FIRST,
     LEADER,
+    LIAISON,
     NEXT_HEAD,
     OFFICE,
     OPINION,
@@ -45,6 +46,7 @@ async def test_every_example_does_what_it_says(postgres: Postgres, issuer: TestI
         await _bonuses(prepared)
         await _follow_up(prepared)
         await _half_year(prepared)
+        await _personal_results(prepared)
         assert prepared.unsent() == [], "examples that nobody tried; send them in tests/openapi/test_examples.py"
 
 
@@ -185,3 +187,25 @@ async def _half_year(prepared: Prepared) -> None:
     ]  # fmt: skip
     shown = await done(office.get(f"/v1/scores/{indicator_id(SET, 'COL-01')}/{unit_id('420102')}/2015-02"))
     assert shown["state"] == "exempt"
+
+
+async def _personal_results(prepared: Prepared) -> None:
+    bureau, send, at = prepared.bureau, prepared.send, "/v1/personal-rounds/{round_id}"
+    office = bureau.ask(_C, OFFICE)
+    await done(office.post("/v1/rankings", json={"set": SET, "period": "2015-01"}))
+    await send(_C, "PUT", "/v1/personal-schemes/{code}", OFFICE, code="WH2015-PERSONAL")
+    opened = await send(_C, "POST", "/v1/personal-rounds", OFFICE)
+    key = {"round_id": opened["round_id"]}
+    stated = await send(_C, "PUT", f"{at}/people/{{person}}", OFFICE, version=opened["version"], person=LIAISON, **key)
+    await send(_C, "PUT", f"{at}/marks/{{person}}/{{item}}", LEADER, person=LIAISON, item="CONDUCT", **key)
+    await send(_C, "POST", f"{at}/recusals", LEADER, **key)
+    marks = at.format(**key) + f"/marks/{LIAISON}/CONDUCT"
+    await done(bureau.ask(_C, LIAISON).put(marks, json={"mark": "90", "text": ""}))
+    headers = {"if-match": f'"{stated["version"]}"'}
+    closed = await done(office.post(at.format(**key) + "/closing", headers=headers))
+    published = await send(_C, "POST", f"{at}/publication", OFFICE, version=closed["version"], **key)
+    await send(_C, "POST", f"{at}/reopening", OFFICE, version=published["version"], **key)
+    shown = await done(bureau.ask(_C, LIAISON).get(f"/v1/personal-results/{key['round_id']}/{LIAISON}"))
+    # Ten days and more at the coefficient of one district, the rest at that of the other, which lost everything.
+    told = [(one["unit"], one["days"]) for one in shown["postings"]]
+    assert (told, shown["base"], shown["grade"]) == ([("420103", 11), ("420102", 20)], "90", "basic")

@@ -147,6 +147,7 @@ async def founded(
         await _facts_and_scores(bureau)
         await _follow_up(bureau)
         await _bonuses(bureau)
+        await _personal_results(bureau)
         await _turn(bureau)
         yield bureau
 
@@ -283,6 +284,25 @@ async def _bonuses(bureau: Bureau) -> None:
                 at = f"/v1/bonus-requests/{made['request_id']}/submission"
                 await done(office.post(at, headers=_tag(made)))
         await done(office.post("/v1/external-losses", json=cards.external_loss(unit, secret(unit))))
+
+
+async def _personal_results(bureau: Bureau) -> None:
+    """January is published twice, the second time with a cap on one person of each unit; February takes marks."""
+    office = bureau.ask("scoring_svc", OFFICE)
+    await done(office.put("/v1/personal-schemes/QP", json=cards.personal_scheme()))
+    for period in (CONFIRMED, OPEN):
+        body = {"scheme": "QP", "period": period, "unit": CITY, "panel": []}
+        known = await done(office.post("/v1/personal-rounds", json=body))
+        if period == CONFIRMED:
+            at = f"/v1/personal-rounds/{known['round_id']}"
+            for unit in EVALUATED:
+                mark = {"mark": "80", "text": secret(unit)}
+                await done(office.put(f"{at}/marks/{victim(unit)}/WORK", json=mark))
+            known = await done(office.post(f"{at}/closing", headers=_tag(known)))
+            known = await done(office.post(f"{at}/publication", json={}, headers=_tag(known)))
+            caps = [{"person": victim(unit), "not_above": "fair", "reason": secret(unit)} for unit in EVALUATED]
+            body = {"reason": "通报批评", "caps": caps}
+            await done(office.post(f"{at}/publication", json=body, headers=_tag(known)))
 
 
 async def _recall_the_head(bureau: Bureau) -> None:

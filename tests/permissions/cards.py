@@ -273,3 +273,38 @@ def simulation(indicator: str) -> dict[str, Any]:
         "name": "试算",
         "variants": [{"name": "放宽", "changes": [change]}],
     }
+
+
+def personal_scheme() -> dict[str, Any]:
+    """One dimension, marked by the office and leaders; every ranked unit gives the coefficient 1."""
+    kinds = [{"kind": "performance_office", "weight": "60"}, {"kind": "unit_leader", "weight": "40"}]
+    work = {"code": "WORK", "name": "工作", "name_en": "work", "weight": "100", "source": "marks", "evaluators": kinds}
+    return {
+        "name": "个人绩效办法",
+        "year": 2015,
+        "full_marks": "100",
+        "allowed_marks": ["100", "80", "60"],
+        "dimensions": [{**work, "missing": "renormalise"}],
+        "posts": [{"code": "STAFF", "name": "干部", "role": None, "post_name": "干部"}],
+        "indicators": [],
+        "unit_result": {
+            "sets": [SET["code"]],
+            "of": "nearest_above",
+            "by": "share",
+            "rows": [{"grade": None, "at_least": None, "coefficient": "1"}],
+        },
+        "days": "calendar",
+        "least_days": 1,
+        "marks_shown_from": 1,
+        "rounding": "half_up",
+        "places": 2,
+        "grading": {
+            "measure": "points",
+            "within": "unit",
+            "capped_use_places": False,
+            "grades": [
+                {"grade": "good", "name": "好", "name_en": "good", "at_least": "1", "quota": None},
+                {"grade": "fair", "name": "一般", "name_en": "fair", "at_least": None, "quota": None},
+            ],
+        },
+    }

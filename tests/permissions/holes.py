@@ -311,6 +311,36 @@ HOLES: tuple[Hole, ...] = (
         ("/reports/{report_id}", "/content"),
     ),
     Hole(
+        "a personal result is answered to anybody",
+        "scoring_svc",
+        forgets_scope("scoring_svc.people.reading", "one_result"),
+        ("/personal-results/{round_id}/{person}",),
+    ),
+    Hole(
+        "the filter by unit goes around the scope of personal results",
+        "scoring_svc",
+        forgets_scope("scoring_svc.people.reading", "results", _filters_by_unit),
+        ("/v1/personal-results", "/personal-units/{unit}"),
+    ),
+    Hole(
+        "leaders see who gave which mark",
+        "scoring_svc",
+        role_too_many("scoring_svc", "personal_marks.read", Role.UNIT_LEADER),
+        ("/personal-rounds/{round_id}/marks",),
+    ),
+    Hole(
+        "leaders mark the people of every unit",
+        "scoring_svc",
+        reaches_all("personal.lead"),
+        ("/tasks", "/marks/{person}/{item}"),
+    ),
+    Hole(
+        "an office of one unit states who held which post in the bureau",
+        "scoring_svc",
+        reaches_all("personal.run"),
+        ("/people/{person}",),
+    ),
+    Hole(
         "a single problem is answered to anybody",
         "audit_svc",
         forgets_scope("audit_svc.problems.api", "one"),

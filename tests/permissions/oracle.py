@@ -7,6 +7,7 @@ below their own on some day of it, up to today.
 from collections.abc import Mapping
 
 from shared.contracts.roles import Role, Scope
+from shared.reach import EVERY_PERSON
 from tests.permissions.tree import (
     BEGIN,
     EVALUATED,
@@ -33,7 +34,12 @@ Permissions = Mapping[str, frozenset[Role]]
 
 
 def holds(table: Permissions, caller: Caller, permission: str) -> bool:
-    """Whether the caller's one role carries the permission; a revoked one, or one over a unit that is gone, none."""
+    """Whether the caller's one role carries the permission; a revoked one, or one over a unit that is gone, none.
+
+    What every person holds is held by the revoked too.
+    """
+    if table[permission] is EVERY_PERSON:
+        return not caller.is_client
     return caller.role in table[permission] and not caller.revoked and caller.unit != MERGED
 
 
@@ -53,6 +59,11 @@ def reach_in(table: Permissions, caller: Caller, permission: str, period: str) -
     if caller.scope is not Scope.SUBTREE or not today or first >= TURN or min(last, TODAY) < BEGIN:
         return today
     return today | {unit for unit, parent in FORMER_PARENT.items() if caller.unit in {parent} | above(parent)}
+
+
+def with_own(reached: frozenset[str], caller: Caller) -> frozenset[str]:
+    """These units, and the one in which the caller serves: what is about them there, they read themselves."""
+    return reached if caller.is_client else reached | {caller.unit}
 
 
 def everywhere(table: Permissions, caller: Caller, permission: str) -> bool:

@@ -13,8 +13,10 @@ from joserfc.jwk import ECKey, OctKey
 from deploy.local.issuer import Issuer
 from deploy.local.secret_store import SecretStore
 from deploy.local.signing import Signer
-from shared.auth import Authenticator, Reach
-from shared.errors import IdentityUnavailable, Unauthenticated
+from shared.auth import Actor, Authenticator, Reach
+from shared.contracts.roles import Role
+from shared.errors import Forbidden, IdentityUnavailable, Unauthenticated
+from shared.reach import EVERY_PERSON
 from shared.testing import AUDIENCE, RunningService, TestIssuer
 
 
@@ -152,3 +154,12 @@ async def test_opaque_tokens_are_asked_about_at_the_issuer(tmp_path: Path) -> No
     with pytest.raises(IdentityUnavailable):
         await wrong.actor(f"Bearer {token}")
     await issuing.aclose()
+
+
+def test_every_person_holds_what_is_for_every_person_and_no_machine_does() -> None:
+    table = {"own": EVERY_PERSON, "none": frozenset[Role]()}
+    person, machine = (Actor(str(uuid4()), is_client, (), table) for is_client in (False, True))
+    assert [one.may("own") for one in (person, machine)] == [True, False]
+    assert not person.may("none"), "an empty set of roles is nobody"
+    with pytest.raises(Forbidden):
+        person.reach("own")

@@ -14,7 +14,7 @@ from services.scoring_svc.bonus.losses import Loss
 from services.scoring_svc.bonus.reading import After
 from services.scoring_svc.bonus.requesting import Content
 from services.scoring_svc.bonus.schemas import BonusRequestIn, BonusRequestOut, UnitEntryOut
-from services.scoring_svc.ledger.api import period_named, set_named
+from services.scoring_svc.ledger.api import MOST_VERSIONS, period_named, set_named
 from shared.db import UnitOfWork
 from shared.errors import Detail, Malformed
 from shared.http import decode_cursor, encode_cursor
@@ -32,6 +32,14 @@ def after_moment(cursor: str | None) -> After:
     if moment.tzinfo is None:
         raise Malformed(details=[Detail("?cursor", "malformed")])
     return moment, UUID(key[1])
+
+
+def after_version(cursor: str | None) -> tuple[str, int] | None:
+    """The key of a cursor: a code and a version. Raises Malformed for a cursor that was not ours."""
+    key = decode_cursor(cursor, 2)
+    if key is not None and not (key[1].isdecimal() and int(key[1]) <= MOST_VERSIONS):
+        raise Malformed(details=[Detail("?cursor", "malformed")])
+    return (key[0], int(key[1])) if key else None
 
 
 def onward(rows: Sequence[asyncpg.Record], limit: int, at: str, key: str) -> str | None:

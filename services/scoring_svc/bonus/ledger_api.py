@@ -6,7 +6,16 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Request, Response
 
 from services.scoring_svc.bonus import losses, reading
-from services.scoring_svc.bonus.answers import after_moment, entry_out, loss_of, loss_out, onward, stored, table_out
+from services.scoring_svc.bonus.answers import (
+    after_moment,
+    after_version,
+    entry_out,
+    loss_of,
+    loss_out,
+    onward,
+    stored,
+    table_out,
+)
 from services.scoring_svc.bonus.ledger_schemas import (
     BonusTableIn,
     BonusTableOut,
@@ -23,15 +32,13 @@ from services.scoring_svc.ledger.api import MOST_VERSIONS, Code, clock_of, perio
 from shared.auth import Actor
 from shared.contracts.periods import periods_of_year
 from shared.db import UnitOfWork
-from shared.errors import Detail, Malformed, NotFound, OutsideScope
+from shared.errors import NotFound, OutsideScope
 from shared.http import (
     Cursor,
     IfMatch,
     Limit,
     TransactionalRoute,
     Uow,
-    decode_cursor,
-    encode_cursor,
     etag,
     if_match,
     permits,
@@ -53,14 +60,8 @@ async def list_bonus_tables(
     cursor: Cursor = None,
 ) -> BonusTablesOut:
     """All versions of bonus tables: they are no unit's data."""
-    key = decode_cursor(cursor, 2)
-    if key is not None and not (key[1].isdecimal() and int(key[1]) <= MOST_VERSIONS):
-        raise Malformed(details=[Detail("?cursor", "malformed")])
-    after = (key[0], int(key[1])) if key else None
-    rows = await reading.tables(await uow.driver(), code, after, limit + 1)
-    last = rows[limit - 1] if len(rows) > limit else None
-    onward_to = encode_cursor(last["code"], last["version"]) if last else None
-    return BonusTablesOut(items=[table_out(row) for row in rows[:limit]], next=onward_to)
+    rows = await reading.tables(await uow.driver(), code, after_version(cursor), limit + 1)
+    return BonusTablesOut(items=[table_out(row) for row in rows[:limit]], next=onward(rows, limit, "code", "version"))
 
 
 @router.get("/bonus-tables/{code}/{version}")

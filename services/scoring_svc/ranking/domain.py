@@ -185,12 +185,13 @@ def demand_sound(policy: Policy) -> None:
         if group in policy.groups[:number]
     ]
     if policy.grading is not None:
-        faults += _faults_of(policy.grading, policy.groups)
+        faults += faults_of(policy.grading, policy.groups)
     if faults:
         raise RankingPolicyRefused(details=faults)
 
 
-def _faults_of(grading: Grading, groups: Sequence[str]) -> list[Detail]:
+def faults_of(grading: Grading, groups: Sequence[str]) -> list[Detail]:
+    """Where a grading contradicts itself; `groups` are the dimensions in which quotas may count."""
     grades, names = grading.grades, [one.grade for one in grading.grades]
     lines = [one.at_least for one in grades if one.at_least is not None]
     shares = sum((one.quota.share for one in grades if one.quota), Fraction(0))

@@ -34,6 +34,7 @@ from services.scoring_svc.ranking.grading import Candidate, grade
 from services.scoring_svc.ranking.repository import Source, Wanted
 from services.scoring_svc.ranking.schemas import (
     CapIn,
+    GradingIn,
     PeerPlace,
     PolicyBody,
     PolicyIn,
@@ -90,15 +91,17 @@ async def read_policy(uow: UnitOfWork, set_id: UUID, version: int | None = None)
 
 
 def _policy(body: PolicyBody, version: int) -> Policy:
-    grading = None
-    if body.grading is not None:
-        told = body.grading
-        grades = [
-            Grade(one.grade, None if one.at_least is None else Fraction(one.at_least), _quota(one.quota))
-            for one in told.grades
-        ]
-        grading = Grading(told.measure, told.within, tuple(grades), told.veto_not_above, told.capped_use_places)
+    grading = None if body.grading is None else grading_of(body.grading)
     return Policy(version, body.ties, Fraction(body.spread), tuple(body.groups), body.shows, grading)
+
+
+def grading_of(told: GradingIn) -> Grading:
+    """How totals become grades, as the rules read it."""
+    grades = [
+        Grade(one.grade, None if one.at_least is None else Fraction(one.at_least), _quota(one.quota))
+        for one in told.grades
+    ]
+    return Grading(told.measure, told.within, tuple(grades), told.veto_not_above, told.capped_use_places)
 
 
 def _quota(told: QuotaIn | None) -> Quota | None:

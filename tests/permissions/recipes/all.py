@@ -6,6 +6,7 @@ from tests.permissions.recipes import (
     bonus,
     documents,
     indicator,
+    people,
     recomputes,
     reports,
     scoring,
@@ -22,5 +23,6 @@ RECIPES: tuple[Recipe, ...] = (
     *reports.RECIPES,
     *simulation.RECIPES,
     *documents.RECIPES,
+    *people.RECIPES,
     *audit.RECIPES,
 )
