@@ -85,9 +85,9 @@ async def test_of_many_workers_one_takes_a_simulation(idle: City) -> None:
 async def test_who_fell_silent_is_replaced_and_writes_nothing_any_more(idle: City) -> None:
     made = await simulate(idle, [constants("-1")])
     reads = idle.service.database.reads
-    silent = await repository.claim(reads, uuid4(), lease=0.2)
+    silent = await repository.SIMULATIONS.claim(reads, uuid4(), lease=0.2)
     assert silent is not None
-    assert await repository.go_on(reads, silent, 1, 2, lease=0.2)
+    assert await repository.SIMULATIONS.go_on(reads, silent, 1, 2, lease=0.2)
     shown = await state_of(idle, made)
     assert (shown["state"], shown["progress"]) == ("running", {"done": 1, "total": 2})
     # The control: while the lease holds nobody takes it.
@@ -96,9 +96,9 @@ async def test_who_fell_silent_is_replaced_and_writes_nothing_any_more(idle: Cit
     assert await worker_of(idle).turn()
     assert (await state_of(idle, made))["state"] == "done"
     before = await repository.results_of(reads, UUID(made["simulation_id"]))
-    assert not await repository.go_on(reads, silent, 1, 2, 60)
+    assert not await repository.SIMULATIONS.go_on(reads, silent, 1, 2, 60)
     async with idle.service.database.transaction("test") as uow:
-        assert not await repository.finish(await uow.driver(), silent, "failed", "late", NOON)
+        assert not await repository.SIMULATIONS.finish(await uow.driver(), silent, "failed", "late", NOON)
     assert await repository.results_of(reads, UUID(made["simulation_id"])) == before
     assert (await state_of(idle, made))["state"] == "done"
 
