@@ -135,6 +135,9 @@ class LeaseWorker(ABC):
     async def keep(self, uow: UnitOfWork, taken: Claim, found: Any) -> None:
         """Write what was found, in the transaction that ends the job."""
 
+    async def drop(self, found: Any) -> None:  # noqa: B027 - most jobs have nothing to give free
+        """Give free what was found, whether it was kept or not."""
+
     async def wake(self) -> None:
         """Say that there is something to run; called when a job has been committed."""
         self.awake.set()
@@ -190,7 +193,10 @@ class LeaseWorker(ABC):
             else:
                 await self._end(taken, "failed", "internal_error", None)
         else:
-            await self._end(taken, "done", None, found)
+            try:
+                await self._end(taken, "done", None, found)
+            finally:
+                await self.drop(found)
 
     async def _end(self, taken: Claim, state: str, code: str | None, found: Any) -> None:
         async with self.database.transaction("scoring_svc") as uow:

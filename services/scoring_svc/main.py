@@ -18,6 +18,9 @@ from services.scoring_svc.reports.api import router as reports
 from services.scoring_svc.settings import ScoringSettings
 from services.scoring_svc.simulation.api import router as simulation
 from services.scoring_svc.simulation.worker import Worker
+from services.scoring_svc.year_end.api import router as year_end
+from services.scoring_svc.year_end.signing import key_at
+from services.scoring_svc.year_end.worker import ArchiveWorker
 from shared.service import build
 
 
@@ -29,14 +32,21 @@ def create_app(settings: ScoringSettings | None = None) -> FastAPI:
         settings,
         title="联动 · 计分服务 / Liandong scoring",
         permissions=PERMISSIONS,
-        routers=[engine, periods, ledger, ranking_reading, ranking, bonus, bonus_ledger, reports, simulation],
+        routers=[engine, periods, ledger, ranking_reading, ranking, bonus, bonus_ledger, reports, simulation, year_end],
         handlers=HANDLERS,
-        background=[_close_clients, _simulate],
+        background=[_close_clients, _simulate, _archive],
     )
     keep_time_by(app.state.clock)
     app.state.ranking_pages = Pages()
     app.state.simulations = Worker(
         app.state.database, app.state.clock, settings.simulation_lease_seconds, settings.simulation_poll_seconds
+    )
+    app.state.archives = ArchiveWorker(
+        app.state.database,
+        app.state.clock,
+        settings.archive_lease_seconds,
+        settings.archive_poll_seconds,
+        key=key_at(settings.archive_key_file) if settings.archive_key_file else None,
     )
     app.state.submission = None  # made at the first fence
     return app
@@ -55,3 +65,9 @@ async def _simulate(app: FastAPI) -> None:
     """Run waiting simulations for the life of the process."""
     if app.state.settings.simulation_worker:
         await app.state.simulations.run()
+
+
+async def _archive(app: FastAPI) -> None:
+    """Write waiting archives for the life of the process, where there is a key to sign them with."""
+    if app.state.settings.archive_worker and app.state.archives.signs:
+        await app.state.archives.run()

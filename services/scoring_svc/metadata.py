@@ -11,3 +11,4 @@ from services.scoring_svc.copies import tables as copies  # noqa: E402, F401 - s
 from services.scoring_svc.ledger import tables as ledger  # noqa: E402, F401 - see above
 from services.scoring_svc.ranking import tables as ranking  # noqa: E402, F401 - see above
 from services.scoring_svc.simulation import tables as simulation  # noqa: E402, F401 - see above
+from services.scoring_svc.year_end import tables as year_end  # noqa: E402, F401 - see above

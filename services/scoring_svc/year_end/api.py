@@ -1,0 +1,352 @@
+"""Routes of the year's end: results and their steps, appeals, uses, the archive as a file."""
+
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, BackgroundTasks, Request, Response
+from fastapi.responses import StreamingResponse
+
+from services.scoring_svc.copies import repository as copies
+from services.scoring_svc.ledger.api import MOST_VERSIONS, Code, SetCode, clock_of, set_named
+from services.scoring_svc.ranking.domain import parse_span
+from services.scoring_svc.year_end import appealing, repository, use_cases
+from services.scoring_svc.year_end.domain import ArchiveNotReady
+from services.scoring_svc.year_end.repository import YearResult
+from services.scoring_svc.year_end.schemas import (
+    AppealDecisionIn,
+    ArchiveOut,
+    HoldupOut,
+    NoticeIn,
+    RevisionIn,
+    SaidIn,
+    StepOut,
+    UsesIn,
+    YearAppealIn,
+    YearAppealOut,
+    YearAppealsOut,
+    YearResultCardOut,
+    YearResultIn,
+    YearResultOut,
+    YearResultsOut,
+    YearUseOut,
+    YearUsesOut,
+)
+from services.scoring_svc.year_end.use_cases import Said
+from services.scoring_svc.year_end.worker import ArchiveWorker
+from shared.auth import Actor
+from shared.db import Database, UnitOfWork
+from shared.errors import Detail, Malformed, NotFound
+from shared.http import (
+    Cursor,
+    IfMatch,
+    Limit,
+    TransactionalRoute,
+    Uow,
+    decode_cursor,
+    encode_cursor,
+    etag,
+    permits,
+)
+
+router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["year end"])
+
+Reads = Annotated[Actor, permits("year_end.read")]
+Runs = Annotated[Actor, permits("year_end.run")]
+Approves = Annotated[Actor, permits("year_end.approve")]
+_FILE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/zip": {}}, "description": "The archive; its entity tag is the sha256 of its bytes"},
+    304: {"description": "The reader has these bytes already"},
+}
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+@router.get("/year-results")
+async def list_year_results(
+    code: SetCode,
+    actor: Reads,  # noqa: ARG001 - how far a year has come shows no unit's data
+    uow: Uow,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> YearResultsOut:
+    """The year results of a set, by year."""
+    found = await set_named(uow, code)
+    rows = await repository.results_of(await uow.driver(), found.set_id, _after(cursor), limit + 1)
+    items = [YearResultOut(**_members(row, found.code)) for row in rows[:limit]]
+    return YearResultsOut(items=items, next=encode_cursor(rows[limit - 1].year) if len(rows) > limit else None)
+
+
+@router.get("/year-results/{result_id}")
+async def read_year_result(
+    result_id: UUID,
+    request: Request,
+    response: Response,
+    actor: Reads,  # noqa: ARG001 - see the list
+    uow: Uow,
+) -> YearResultCardOut:
+    """A year result with its steps, what keeps it from being final, and its archive."""
+    return await _card(request, response, uow, await _known(uow, result_id))
+
+
+@router.get("/year-results/{result_id}/appeals")
+async def list_year_appeals(
+    result_id: UUID,
+    request: Request,
+    actor: Reads,
+    uow: Uow,
+    unit: Code = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> YearAppealsOut:
+    """The appeals of units within reach, or held during the span of the result."""
+    rows, onward = await _within(uow, "year_appeals", result_id, request, actor, unit, cursor, limit)
+    return YearAppealsOut(items=[YearAppealOut(**_named(YearAppealOut, row)) for row in rows], next=onward)
+
+
+@router.get("/year-results/{result_id}/uses")
+async def list_year_uses(
+    result_id: UUID,
+    request: Request,
+    actor: Reads,
+    uow: Uow,
+    unit: Code = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> YearUsesOut:
+    """What followed from the result for units within reach, or held during its span; what was taken back stays."""
+    rows, onward = await _within(uow, "year_result_uses", result_id, request, actor, unit, cursor, limit)
+    return YearUsesOut(items=[YearUseOut(**_named(YearUseOut, row)) for row in rows], next=onward)
+
+
+@router.get("/year-results/{result_id}/archive", response_class=Response, responses=_FILE)
+async def download_archive(
+    result_id: UUID, request: Request, actor: Annotated[Actor, permits("archives.read")], uow: Uow
+) -> Response:
+    """The archive of a year, for whoever reads every unit of the set; verify it offline."""
+    known = await _known(uow, result_id)
+    await use_cases.demand_whole_set(uow, actor, "archives.read", known.set_id, clock_of(request).today())
+    row = await repository.archive(await uow.driver(), result_id)
+    if row is None:
+        raise NotFound
+    if row["state"] != "done":
+        raise ArchiveNotReady(state=row["state"])
+    headers = {"etag": f'"{row["sha256"]}"', "cache-control": "private, max-age=31536000, immutable"}
+    if request.headers.get("if-none-match") == headers["etag"]:
+        return Response(status_code=304, headers=headers)
+    name = f"year-{known.year}-{result_id}.zip"
+    headers |= {"content-length": str(row["size"]), "content-disposition": f'attachment; filename="{name}"'}
+    pieces = _pieces(request.app.state.database, result_id)
+    return StreamingResponse(pieces, media_type="application/zip", headers=headers)
+
+
+async def _pieces(database: Database, result_id: UUID) -> AsyncIterator[bytes]:
+    """The bytes of an archive piece by piece, without holding a connection meanwhile."""
+    number = 1
+    while (body := await repository.piece(database.reads, result_id, number)) is not None:
+        yield body
+        number += 1
+
+
+# --- steps ------------------------------------------------------------------------------------------------------------
+
+
+@router.post("/year-results", status_code=201)
+async def draft_year_result(
+    body: YearResultIn, request: Request, response: Response, actor: Runs, uow: Uow
+) -> YearResultCardOut:
+    """Open the year's result of a set on a published ranking that begins with the year."""
+    found, now = await set_named(uow, body.set), clock_of(request).now()
+    await use_cases.demand_whole_set(uow, actor, "year_end.run", found.set_id, now.date())
+    made = await use_cases.draft(uow, found, body.ranking_id, _said(body), now)
+    response.headers["location"] = f"/v1/year-results/{made.result_id}"
+    return await _card(request, response, uow, made)
+
+
+@router.post("/year-results/{result_id}/revision")
+async def revise_year_result(
+    result_id: UUID, body: RevisionIn, request: Request, response: Response, actor: Runs, uow: Uow, seen: IfMatch
+) -> YearResultCardOut:
+    """Let the result stand on the newest version of the ranking; it is approved and noticed anew."""
+    known, now = await _run(request, uow, actor, result_id, seen)
+    return await _card(request, response, uow, await use_cases.revise(uow, known, body.ranking_id, _said(body), now))
+
+
+@router.post("/year-results/{result_id}/approval")
+async def approve_year_result(
+    result_id: UUID, body: SaidIn, request: Request, response: Response, actor: Approves, uow: Uow, seen: IfMatch
+) -> YearResultCardOut:
+    """The evaluation committee approves what somebody else drafted."""
+    known, now = await _run(request, uow, actor, result_id, seen, "year_end.approve")
+    return await _card(request, response, uow, await use_cases.approve(uow, known, _said(body), now))
+
+
+@router.post("/year-results/{result_id}/notice")
+async def give_notice(
+    result_id: UUID, body: NoticeIn, request: Request, response: Response, actor: Runs, uow: Uow, seen: IfMatch
+) -> YearResultCardOut:
+    """Begin the public notice; its last day is counted by the working-day calendar."""
+    known, now = await _run(request, uow, actor, result_id, seen)
+    step = use_cases.give_notice(uow, known, body.first_day, body.working_days, _said(body), now)
+    return await _card(request, response, uow, await step)
+
+
+@router.post("/year-results/{result_id}/appeals", status_code=201)
+async def enter_year_appeal(
+    result_id: UUID, body: YearAppealIn, request: Request, response: Response, actor: Runs, uow: Uow, seen: IfMatch
+) -> YearResultCardOut:
+    """Enter an appeal that was filed on a day of the notice."""
+    known, now = await _run(request, uow, actor, result_id, seen)
+    step = appealing.enter_appeal(uow, known, body.unit, body.matter, body.filed_by, body.filed_on, now)
+    return await _card(request, response, uow, await step)
+
+
+@router.post("/year-results/{result_id}/appeals/{number}/decision")
+async def decide_year_appeal(
+    result_id: UUID,
+    number: int,
+    body: AppealDecisionIn,
+    request: Request,
+    response: Response,
+    actor: Approves,
+    uow: Uow,
+    seen: IfMatch,
+) -> YearResultCardOut:
+    """Decide on an appeal, by somebody who had no part in it or in what it is against; upheld: on a newer ranking."""
+    known, now = await _run(request, uow, actor, result_id, seen, "year_end.approve")
+    step = appealing.decide_appeal(uow, known, _number(number), body.outcome, body.ranking_id, _said(body), now)
+    return await _card(request, response, uow, await step)
+
+
+@router.post("/year-results/{result_id}/finalisation")
+async def finalise_year_result(
+    result_id: UUID, body: SaidIn, request: Request, response: Response, actor: Runs, uow: Uow, seen: IfMatch
+) -> YearResultCardOut:
+    """Make the result final after the last day of the notice, when nothing holds it up."""
+    known, now = await _run(request, uow, actor, result_id, seen)
+    return await _card(request, response, uow, await use_cases.finalise(uow, known, _said(body), now))
+
+
+@router.post("/year-results/{result_id}/archive", status_code=202)
+async def ask_for_archive(
+    result_id: UUID,
+    request: Request,
+    response: Response,
+    after: BackgroundTasks,
+    actor: Runs,
+    uow: Uow,
+    seen: IfMatch,
+) -> YearResultCardOut:
+    """Let the archive of a final result be written, verified and signed by a job."""
+    known, now = await _run(request, uow, actor, result_id, seen)
+    worker: ArchiveWorker = request.app.state.archives
+    asked = await use_cases.ask_for_archive(uow, known, now, signs=worker.signs)
+    after.add_task(worker.wake)
+    response.headers["location"] = f"/v1/year-results/{result_id}/archive"
+    return await _card(request, response, uow, asked)
+
+
+@router.post("/year-results/{result_id}/uses", status_code=201)
+async def use_year_result(
+    result_id: UUID, body: UsesIn, request: Request, response: Response, actor: Runs, uow: Uow, seen: IfMatch
+) -> YearResultCardOut:
+    """Enter what follows from a final result for units."""
+    known, now = await _run(request, uow, actor, result_id, seen)
+    uses = [(one.unit, one.kind, one.text) for one in body.uses]
+    return await _card(request, response, uow, await use_cases.use(uow, known, uses, _said(body), now))
+
+
+@router.post("/year-results/{result_id}/uses/{number}/withdrawal")
+async def withdraw_year_use(
+    result_id: UUID,
+    number: int,
+    body: SaidIn,
+    request: Request,
+    response: Response,
+    actor: Runs,
+    uow: Uow,
+    seen: IfMatch,
+) -> YearResultCardOut:
+    """Take back what followed from the result; the row stays, beside the one that takes it back."""
+    known, now = await _run(request, uow, actor, result_id, seen)
+    step = use_cases.withdraw_use(uow, known, _number(number), _said(body), now)
+    return await _card(request, response, uow, await step)
+
+
+# --- shared by the routes ---------------------------------------------------------------------------------------------
+
+
+async def _run(
+    request: Request, uow: UnitOfWork, actor: Actor, result_id: UUID, version: int, permission: str = "year_end.run"
+) -> tuple[YearResult, Any]:
+    now = clock_of(request).now()
+    return await use_cases.seen(uow, actor, permission, result_id, version, now.date()), now
+
+
+def _said(body: SaidIn) -> Said:
+    return Said(body.document, body.reason)
+
+
+def _number(number: int) -> int:
+    """The number of an appeal or use in a path. Raises NotFound for what no column holds."""
+    if not 1 <= number <= MOST_VERSIONS:
+        raise NotFound
+    return number
+
+
+def _after(cursor: str | None) -> int | None:
+    key = decode_cursor(cursor, 1)
+    if key is None:
+        return None
+    if not (key[0].isdecimal() and int(key[0]) <= MOST_VERSIONS):
+        raise Malformed(details=[Detail("?cursor", "malformed")])
+    return int(key[0])
+
+
+async def _known(uow: UnitOfWork, result_id: UUID) -> YearResult:
+    known = await repository.result(await uow.driver(), result_id)
+    if known is None:
+        raise NotFound
+    return known
+
+
+async def _within(
+    uow: UnitOfWork, table: str, result_id: UUID, request: Request, actor: Actor, unit: str | None,
+    cursor: str | None, limit: int,
+) -> tuple[list[Any], str | None]:  # fmt: skip
+    """A page of a table's rows within reach, and the cursor of the next."""
+    known = await _known(uow, result_id)
+    rows = await repository.rows_within(
+        await uow.driver(), table, result_id, actor.reach("year_end.read"), parse_span(known.period).days,
+        clock_of(request).today(), unit=unit, after=_after(cursor), limit=limit + 1,
+    )  # fmt: skip
+    return rows[:limit], encode_cursor(rows[limit - 1]["number"]) if len(rows) > limit else None
+
+
+def _named(answer: Any, row: Any) -> dict[str, Any]:
+    return {name: row[name] for name in answer.model_fields}
+
+
+def _members(known: YearResult, code: str) -> dict[str, Any]:
+    return {name: value for name, value in asdict(known).items() if name not in {"set_id", "basis"}} | {"set": code}
+
+
+async def _card(request: Request, response: Response, uow: UnitOfWork, known: YearResult) -> YearResultCardOut:
+    """The result as it stands, with its version as the entity tag."""
+    driver = await uow.driver()
+    code = next(one.code for one in await copies.all_sets(driver) if one.set_id == known.set_id)
+    found = []
+    if known.state == "noticed":
+        found = await use_cases.find_holdups(driver, uow, known, clock_of(request).today())
+    archive = await repository.archive(driver, known.result_id)
+    steps = await repository.steps_of(driver, known.result_id)
+    etag(response, known.version)
+    return YearResultCardOut(
+        **_members(known, code),
+        steps=[StepOut.of(step, details=msgspec.json.decode(step["details"])) for step in steps],
+        holdups=[HoldupOut(code=one.code, text=one.text) for one in found],  # type: ignore[arg-type]  # a known code
+        archive=ArchiveOut.of(archive) if archive else None,
+    )
