@@ -4,8 +4,9 @@ Belongs here: pure preparation of a group's evaluation and reading of its outcom
 rules (engine), statements (repository), what the ledger makes of it (domain).
 """
 
+import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -116,6 +117,18 @@ def years_around(year: int, published: Collection[int]) -> tuple[int, int]:
     while last + 1 in published:
         last += 1
     return first, last
+
+
+def calendar_of(first: date, last: date, closed: Iterable[date], worked: Iterable[date]) -> WorkingCalendar:
+    """A calendar whose version is the digest of what it says."""
+    calendar = WorkingCalendar("", frozenset(closed), frozenset(worked), first, last)
+    return replace(calendar, version=f"sha256:{hashlib.sha256(days_text(calendar)).hexdigest()}")
+
+
+def days_text(calendar: WorkingCalendar) -> bytes:
+    """What a calendar says, in the form that is kept and that its version is the digest of."""
+    days = {"closed": sorted(calendar.closed), "open": sorted(calendar.open)}
+    return msgspec.json.encode({"first": calendar.first, "last": calendar.last, **days})
 
 
 def _needs_due(card: IndicatorPublished) -> bool:

@@ -10,7 +10,7 @@ import msgspec
 from services.scoring_svc.copies.domain import StoredFact
 from services.scoring_svc.engine.domain import WorkingCalendar
 from services.scoring_svc.ledger.domain import Entry, Exclusion, Scored, excluded, plain
-from services.scoring_svc.ledger.evaluation import Group, as_engine_reads, rule_of, score
+from services.scoring_svc.ledger.evaluation import Group, as_engine_reads, calendar_of, rule_of, score
 from services.scoring_svc.year_end.lines import CalendarLine, CardLine, CellLine, EntryLine, EvaluationLine, FactLine
 from services.scoring_svc.year_end.placing import Boards, Marks
 from shared.contracts.indicator import IndicatorPublished
@@ -40,10 +40,12 @@ class Replay:
     _seen: set[str] = field(default_factory=set)
 
     def read_calendars(self, lines: Iterable[CalendarLine]) -> None:
-        """Take the calendars that evaluations name."""
+        """Take the calendars that evaluations name, by the digest of what they say."""
         for line in lines:
-            days = frozenset(line.closed), frozenset(line.open)
-            self.calendars[line.edition] = WorkingCalendar(line.edition, *days, line.first, line.last)
+            calendar = calendar_of(line.first, line.last, line.closed, line.open)
+            if calendar.version != line.edition:
+                raise Difference(f"calendar {line.edition} has the digest {calendar.version}")
+            self.calendars[line.edition] = calendar
 
     def read_cards(self, lines: Iterable[CardLine]) -> None:
         """Take the cards that evaluations name and rankings go by."""

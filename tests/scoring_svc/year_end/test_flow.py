@@ -163,7 +163,8 @@ async def test_what_changes_under_a_notice_holds_it_up_until_it_is_revised(year:
 
 async def test_results_are_used_when_they_are_final(year: Year) -> None:
     uses = {"uses": [
-        {"unit": "420103", "kind": "honour", "text": "先进单位"}, {"unit": "420102", "kind": "training", "text": "培训"},
+        {"unit": "420103", "kind": "honour", "text": "先进单位"},
+        {"unit": "420102", "kind": "training", "text": "培训"},
     ], **SAID}  # fmt: skip
     await year.noticed()
     assert code_of(await year.step("uses", uses)) == (409, "year_step_refused")
