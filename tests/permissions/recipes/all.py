@@ -1,9 +1,11 @@
 """All recipes; a route that has none fails the matrix by its name."""
 
 from tests.permissions.recipe import Recipe
-from tests.permissions.recipes import audit, bonus, indicator, reports, scoring, simulation, submission
+from tests.permissions.recipes import audit, bonus, indicator, reports, scoring, simulation, submission, year_end
 
 RECIPES: tuple[Recipe, ...] = (
+    # First of all: a year's result is made final before anybody amends what it rests on.
+    *year_end.RECIPES,
     *indicator.RECIPES,
     *submission.RECIPES,
     *scoring.RECIPES,
