@@ -180,10 +180,13 @@ class YearResultsOut(Answer):
 
 
 class YearResultCardOut(YearResultOut):
-    """A year result with its steps; while it is noticed with what keeps it from being final; with its archive."""
+    """A year result with its steps and its archive.
+
+    `holdups`: while it is noticed, and for who runs the year's end, what keeps it from being final; null otherwise.
+    """
 
     steps: list[StepOut]
-    holdups: list[HoldupOut]
+    holdups: list[HoldupOut] | None
     archive: ArchiveOut | None
 
 

@@ -74,7 +74,7 @@ async def everything(year: Year) -> None:
             fact("M-VETO", "420103", "1"),
         )
     )  # fmt: skip
-    assert (await city.office.post("/v1/ranking-policies", json=POLICY)).status_code == 201
+    assert (await city.office.post("/v1/ranking-policies", json={**POLICY, "spread": "1.5"})).status_code == 201
     await city.fence(1, 1)
     excluded = [{"indicator": "COL-03", "unit": "420104", "state": "exempt", "reason": "因自然灾害免予考核"}]
     answer = await city.step("confirm", body={"exclusions": excluded})

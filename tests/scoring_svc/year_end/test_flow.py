@@ -20,7 +20,7 @@ async def test_a_year_goes_its_way_and_every_step_is_kept(year: Year) -> None:
     assert held.json()["holdups"] == [{"code": "notice_running", "text": "2015-02-12"}]
     year.on(AFTER)
     final = await year.done("finalisation")
-    assert (final["state"], final["holdups"]) == ("final", [])
+    assert (final["state"], final["holdups"]) == ("final", None)
     steps = [(one["step"], one["version"], one["document"]) for one in final["steps"]]
     assert steps == [(step, number, SAID["document"]) for number, step in enumerate(
         ("draft", "approve", "notice", "finalise"), start=1
