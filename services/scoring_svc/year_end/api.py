@@ -344,7 +344,7 @@ async def _card(
     code = next(one.code for one in await copies.all_sets(driver) if one.set_id == known.set_id)
     found = None
     if known.state == "noticed" and actor.may("year_end.run"):
-        found = await use_cases.find_holdups(driver, uow, known, clock_of(request).today())
+        found = await use_cases.find_holdups(uow, known, clock_of(request).today())
     archive = await repository.archive(driver, known.result_id)
     steps = await repository.steps_of(driver, known.result_id)
     etag(response, known.version)

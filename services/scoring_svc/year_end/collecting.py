@@ -92,7 +92,7 @@ class Collector:
             self._units.add(row["unit_id"])
             self._who |= {row[name] for name in ("filed_by", "entered_by", "decided_by") if row[name]}
         self._write_all(out, form.APPEALS, appeals)
-        used = await sources.used(connection, groups)
+        used = await sources.used(connection, result.set_id, basis.periods, basis.amended)
         await self._calendars(out, {row["calendar"] for row in used} - {""})
         await self._cards_of(out, {(row["indicator_id"], row["version"]) for row in used}, basis.cards)
         self._write_all(
@@ -148,13 +148,14 @@ class Collector:
     async def _cards_of(
         self, out: form.ArchiveWriter, used: set[tuple[UUID, int]], ranked: Sequence[tuple[UUID, int]]
     ) -> None:
-        bodies = await sources.card_bodies(self.connection, used | set(ranked))
+        bodies = await sources.card_bodies(self.connection, used.union(ranked))
         for key, body in bodies.items():
             self._cards[key] = msgspec.json.decode(body, type=IndicatorPublished)
+        by_these = set(ranked)
         with out.member(form.CARDS) as member:
             for indicator, version in sorted(bodies, key=lambda one: (str(one[0]), one[1])):
                 card = msgspec.Raw(bodies[indicator, version].encode())
-                member.write(form.line(CardLine(ranked=(indicator, version) in set(ranked), card=card)))
+                member.write(form.line(CardLine(ranked=(indicator, version) in by_these, card=card)))
 
     def _entry(self, row: asyncpg.Record) -> EntryLine:
         self._units.add(row["unit_id"])

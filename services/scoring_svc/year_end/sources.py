@@ -20,14 +20,23 @@ async def groups(connection: Connection, set_id: UUID, periods: Sequence[str]) -
     return sorted(((row["period"], row["indicator_id"]) for row in rows), key=lambda one: (one[0], str(one[1])))
 
 
-async def used(connection: Connection, found: Sequence[tuple[str, UUID]]) -> list[asyncpg.Record]:
-    """Which versions of cards and which calendars the evaluations of these periods and indicators were made under."""
+async def used(
+    connection: Connection, set_id: UUID, periods: Sequence[str], amended: Sequence[tuple[str, UUID, UUID, int]]
+) -> list[asyncpg.Record]:
+    """Which versions of cards and which calendars the cells were evaluated under, at the versions that count."""
     return list(
         await connection.fetch(
-            "SELECT DISTINCT e.indicator_id, e.indicator_version AS version, e.calendar FROM evaluations e "
-            "JOIN unnest($1::text[], $2::uuid[]) AS wanted(period, indicator_id) USING (period, indicator_id)",
-            [period for period, _ in found],
-            [indicator for _, indicator in found],
+            "SELECT DISTINCT e.indicator_id, e.indicator_version AS version, e.calendar FROM cells c "
+            "LEFT JOIN unnest($3::text[], $4::uuid[], $5::uuid[], $6::int[]) "
+            "AS amended(period, indicator_id, unit_id, version) USING (period, indicator_id, unit_id) "
+            "JOIN cell_versions v ON v.period = c.period AND v.indicator_id = c.indicator_id "
+            "AND v.unit_id = c.unit_id AND v.version = coalesce(amended.version, 1) "
+            "JOIN evaluations e ON e.period = v.period AND e.indicator_id = v.indicator_id "
+            "AND e.evaluation_no = v.evaluation_no "
+            "WHERE c.set_id = $1 AND c.period = ANY($2::text[]) AND c.standing = 'confirmed'",
+            set_id,
+            list(periods),
+            *([one[place] for one in amended] for place in range(4)),
         )
     )
 

@@ -182,8 +182,9 @@ async def give_notice(
 # --- final ------------------------------------------------------------------------------------------------------------
 
 
-async def find_holdups(driver: asyncpg.Connection, uow: UnitOfWork, known: YearResult, today: date) -> list[Holdup]:
+async def find_holdups(uow: UnitOfWork, known: YearResult, today: date) -> list[Holdup]:
     """What keeps a noticed result from being final now."""
+    driver = await uow.driver()
     span, cards = parse_span(known.period), await copies.cards_within(driver, known.set_id)
     scored = scored_periods(cards, span)
     newest = await rankings.newest(driver, known.set_id, known.period)
@@ -194,12 +195,13 @@ async def find_holdups(driver: asyncpg.Connection, uow: UnitOfWork, known: YearR
         unconfirmed=set(scored) - await rankings.confirmed_periods(driver, known.set_id),
         standing=known.ranking_version,
         newest=newest["version"],
-        outdated=not await _still_holds(driver, uow, known, scored),
+        outdated=not await _still_holds(uow, known, scored),
     )
 
 
-async def _still_holds(driver: asyncpg.Connection, uow: UnitOfWork, known: YearResult, scored: Sequence[str]) -> bool:
+async def _still_holds(uow: UnitOfWork, known: YearResult, scored: Sequence[str]) -> bool:
     """Whether scores, entries and vetoes as they stand give the places and caps of the ranking."""
+    driver = await uow.driver()
     ranking = await rankings.published(driver, known.ranking_id)
     if ranking is None:
         return False
@@ -233,7 +235,7 @@ async def finalise(uow: UnitOfWork, known: YearResult, said: Said, now: datetime
     scored = scored_periods(cards, span)
     for key in sorted(scored):
         await periods.hold_period(driver, known.set_id, key, alone=True)
-    found = await find_holdups(driver, uow, known, now.date())
+    found = await find_holdups(uow, known, now.date())
     if found:
         raise FinalHeldUp(count=len(found), holdups=[{"code": one.code, "text": one.text} for one in found])
     basis = await _basis(driver, known, cards, scored)
