@@ -17,10 +17,10 @@ from services.scoring_svc.ranking.reading_api import router as ranking_reading
 from services.scoring_svc.reports.api import router as reports
 from services.scoring_svc.settings import ScoringSettings
 from services.scoring_svc.simulation.api import router as simulation
-from services.scoring_svc.simulation.worker import Worker
+from services.scoring_svc.simulation.worker import simulating
 from services.scoring_svc.year_end.api import router as year_end
 from services.scoring_svc.year_end.signing import key_at
-from services.scoring_svc.year_end.worker import ArchiveWorker
+from services.scoring_svc.year_end.worker import archiving
 from shared.service import build
 
 
@@ -38,16 +38,15 @@ def create_app(settings: ScoringSettings | None = None) -> FastAPI:
     )
     keep_time_by(app.state.clock)
     app.state.ranking_pages = Pages()
-    app.state.simulations = Worker(
+    app.state.simulations = simulating(
         app.state.database, app.state.clock, settings.simulation_lease_seconds, settings.simulation_poll_seconds
     )
-    app.state.archives = ArchiveWorker(
-        app.state.database,
-        app.state.clock,
-        settings.archive_lease_seconds,
-        settings.archive_poll_seconds,
-        key=key_at(settings.archive_key_file) if settings.archive_key_file else None,
-    )
+    app.state.archives = None  # without a key to sign with none is written
+    if settings.archive_key_file:
+        lease, poll = settings.archive_lease_seconds, settings.archive_poll_seconds
+        app.state.archives = archiving(
+            app.state.database, app.state.clock, key_at(settings.archive_key_file), lease, poll
+        )
     app.state.submission = None  # made at the first fence
     return app
 
@@ -68,6 +67,6 @@ async def _simulate(app: FastAPI) -> None:
 
 
 async def _archive(app: FastAPI) -> None:
-    """Write waiting archives for the life of the process, where there is a key to sign them with."""
-    if app.state.settings.archive_worker and app.state.archives.signs:
+    """Write waiting archives for the life of the process."""
+    if app.state.settings.archive_worker and app.state.archives is not None:
         await app.state.archives.run()

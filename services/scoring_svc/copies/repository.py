@@ -214,7 +214,7 @@ async def newest_facts(
         period,
         list(metrics),
     )
-    return {(row["metric_id"], row["unit_id"]): _fact(row) for row in rows}
+    return {(metric, unit): _fact(*told) for metric, unit, *told in rows}
 
 
 async def facts_as_read(
@@ -230,12 +230,11 @@ async def facts_as_read(
         [unit for _, unit, __ in wanted],
         [version for _, __, version in wanted],
     )
-    return {(row["metric_id"], row["unit_id"]): _fact(row) for row in rows}
+    return {(metric, unit): _fact(*told) for metric, unit, *told in rows}
 
 
-def _fact(row: asyncpg.Record) -> StoredFact:
-    value = None if row["value"] is None else msgspec.json.decode(row["value"])
-    return StoredFact(row["version"], row["state"], value, row["reason"])
+def _fact(version: int, state: str, value: str | None, reason: str | None) -> StoredFact:
+    return StoredFact(version, state, None if value is None else msgspec.json.decode(value), reason)
 
 
 async def periods_with_facts(connection: Connection, metrics: Iterable[UUID]) -> list[str]:

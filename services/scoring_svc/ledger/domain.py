@@ -5,9 +5,10 @@ Belongs here: pure functions over frozen values. Does not belong here: evaluatin
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from shared.contracts.identity import deduction_id
@@ -80,8 +81,7 @@ def advance(state: PeriodState, verb: Verb) -> PeriodState:
     raise PeriodNotFenced if state == "open" else PeriodAlreadyConfirmed
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry of a proof: `points` is decimal text, or `p/q` where no finite decimal exists."""
 
     kind: str
@@ -96,8 +96,7 @@ class Entry:
         return Entry(self.kind, self.clause, points)
 
 
-@dataclass(frozen=True)
-class Scored:
+class Scored(NamedTuple):
     """What an evaluation found for one unit. `inputs` tells the fact's version (0: none), or the text, by input."""
 
     unit_id: UUID
@@ -107,12 +106,14 @@ class Scored:
     code: str | None = None
     note: str | None = None
     entries: tuple[Entry, ...] = ()
-    inputs: Mapping[str, int | str] = field(default_factory=dict)
+    inputs: Mapping[str, int | str] = {}
 
     @property
     def loss(self) -> Decimal:
         """Loss = max(0, full marks − score); a cell without a score lost nothing."""
-        return NOTHING if self.score is None else max(NOTHING, self.full_marks - self.score)
+        if self.score is None or self.score >= self.full_marks:
+            return NOTHING
+        return self.full_marks - self.score
 
     @property
     def settled(self) -> bool:
@@ -160,6 +161,7 @@ def needs_deduction(known_loss: Decimal | None, scored: Scored, *, new_version: 
     return new_version or scored.loss != known_loss
 
 
+@lru_cache(maxsize=65_536)
 def plain(number: Decimal) -> str:
     """The shortest decimal text: no exponent, no trailing zeros, zero without a sign."""
     text = format(number.normalize(), "f")

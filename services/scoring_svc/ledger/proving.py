@@ -15,7 +15,7 @@ from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.domain import StoredFact, governing, metrics_of
 from services.scoring_svc.engine.domain import WorkingCalendar, evaluate_group
 from services.scoring_svc.ledger import reading, repository
-from services.scoring_svc.ledger.evaluation import Group, as_engine_reads, prepare, reads_peers, rule_of
+from services.scoring_svc.ledger.evaluation import Group, as_engine_reads, prepare, reads_peers
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period, parse_period
 from shared.errors import NotFound
@@ -75,7 +75,7 @@ async def prove(
 def proof_of(recalled: Recalled, unit_id: UUID, version: int, *, shows_peers: bool) -> Proof:
     """The proof of a unit's cell, evaluated again; `prove` says what is hidden."""
     group = recalled.group
-    outcome = evaluate_group(rule_of(group.card), group.facts, group.calendar)[str(unit_id)]
+    outcome = evaluate_group(group.rule, group.facts, group.calendar)[str(unit_id)]
     proof = _with_versions(outcome.proof, group.inputs[str(unit_id)])
     if not shows_peers:
         proof = hide_peers(proof, str(unit_id), recalled.salt)
@@ -117,7 +117,7 @@ async def _as_then(
         }
         for unit, read in inputs.items()
     }
-    return Group(card, period, read_then, inputs, calendar)
+    return Group.of_rows(card, period, read_then, inputs, calendar)
 
 
 def _value(

@@ -27,7 +27,7 @@ from services.scoring_svc.ledger.entering import (
 )
 from services.scoring_svc.ledger.evaluation import Group, Surroundings, as_confirmed, prepare, reads_peers, score_all
 from services.scoring_svc.ledger.period_repository import PeriodRow
-from services.scoring_svc.ledger.repository import CellRow
+from services.scoring_svc.ledger.repository import CellRow, cell_row
 from services.scoring_svc.ledger.withdrawing import withdraw_dropped
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period, parse_period
@@ -187,7 +187,7 @@ async def _prepare(uow: UnitOfWork, period: Period, reads: Sequence[Read], chang
     for card, then in ((read.card, read.then) for read in reads):
         only = None if reads_peers(card) else _units_with_facts(card, facts, changed)
         group = prepare(card, period, facts, then or around, only)
-        if group.facts:
+        if group.units:
             groups.append(group)
     return groups
 
@@ -232,7 +232,7 @@ async def _put_provisional(
             if group.card.immediate and cell.settled and (entered or cell.loss > NOTHING):
                 now.append(cell)
             else:
-                rows.append(CellRow(group, cell, entered))
+                rows.append(cell_row(group, cell, entered))
         if now:
             at_once.append((group, now))
     if at_once:
@@ -247,7 +247,7 @@ async def _put_provisional(
                 deduction.deduction_id,
                 after={"version": deduction.version, "loss": deduction.loss},
             )
-    await repository.put_cells(driver, period.key, rows, confirmed=False, at=cause.at)
+    await repository.put_cells(driver, period.key, rows, standing, confirmed=False, at=cause.at)
 
 
 async def _amend(
@@ -273,7 +273,7 @@ async def _amend(
     changed = [row for row in done.cells if row.entered != _entered(standing, row)]
     if not changed:
         return
-    await repository.put_cells(await uow.driver(), period.key, changed, confirmed=True, at=cause.at)
+    await repository.put_cells(await uow.driver(), period.key, changed, standing, confirmed=True, at=cause.at)
     tell_scores(uow, set_id, period.key, [cell_score(row) for row in changed])
     tell_deductions(uow, set_id, done.deductions)
     await tell_digest(uow, set_id, period.key)

@@ -1,4 +1,4 @@
-"""All statements of simulations: what variants are compared with, facts of a span, the stored objects and their lease.
+"""All statements of simulations: what variants are compared with, facts of a span, the stored objects.
 
 What is simulated is written to `simulations` and `simulation_results` and nowhere else.
 """
@@ -14,7 +14,6 @@ import msgspec
 
 from services.scoring_svc.copies.domain import StoredFact
 from services.scoring_svc.engine.domain import WorkingCalendar
-from services.scoring_svc.leasing import Jobs
 from services.scoring_svc.ledger import repository as ledger
 from shared.directory.held import last_place
 
@@ -151,7 +150,6 @@ async def names_of(connection: Connection, units: Iterable[UUID], day: date) -> 
 # --- stored simulations -------------------------------------------------------------------------------------------
 
 
-SIMULATIONS = Jobs("simulations", "simulation_id", "simulation")
 _SHOWN = (
     "simulation_id, set_id, period, name, variants, departments, state, done, total, code, made_at, made_by, "
     "finished_at, tries"

@@ -1,24 +1,29 @@
-"""The worker of simulations: evaluates one on a snapshot and writes what it found in one transaction."""
+"""The worker of simulations: evaluates one that it took by lease, writes what it found in one transaction."""
 
-from services.scoring_svc.leasing import Claim, LeaseWorker, Progress
+from collections.abc import Sequence
+
 from services.scoring_svc.ranking.domain import parse_span
 from services.scoring_svc.simulation import repository
 from services.scoring_svc.simulation.use_cases import Scope, Work, run_on_snapshot
-from shared.db import UnitOfWork
+from shared.clock import Clock
+from shared.db import Database, UnitOfWork
+from shared.leased import Claim, Jobs, Keep, Progress, Worker
+
+SIMULATIONS = Jobs("simulations", "simulation_id", "simulation", ("set_id", "period", "variants", "departments"))
 
 
-class Worker(LeaseWorker):
-    """Runs waiting simulations one after another."""
+def simulating(database: Database, clock: Clock, lease: float, poll: float) -> Worker:
+    """A worker that runs waiting simulations. `lease` and `poll` in seconds."""
 
-    jobs = repository.SIMULATIONS
+    async def work(taken: Claim, progress: Progress) -> Keep:
+        row = taken.row
+        scope = Scope(None if row["departments"] is None else frozenset(row["departments"]))
+        asked = Work(row["set_id"], parse_span(row["period"]).key, row["variants"], scope)
+        results: Sequence[tuple[str, str]] = await run_on_snapshot(database, asked, progress.note)
 
-    async def find(self, taken: Claim, progress: Progress) -> list[tuple[str, str]]:
-        """Hash and result of every variant. Raises what a simulation that is run at once raises."""
-        departments = taken.row["departments"]
-        scope = Scope(None if departments is None else frozenset(departments))
-        work = Work(taken.row["set_id"], parse_span(taken.row["period"]).key, taken.row["variants"], scope)
-        return await run_on_snapshot(self.database, work, progress)
+        async def keep(uow: UnitOfWork) -> None:
+            await repository.add_results(await uow.driver(), taken.job_id, results)
 
-    async def keep(self, uow: UnitOfWork, taken: Claim, found: list[tuple[str, str]]) -> None:
-        """Add the results."""
-        await repository.add_results(await uow.driver(), taken.key, found)
+        return keep
+
+    return Worker(database, clock, "scoring_svc", SIMULATIONS, work, lease, poll)

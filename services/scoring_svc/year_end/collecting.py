@@ -17,7 +17,6 @@ import msgspec
 
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.domain import StoredFact
-from services.scoring_svc.leasing import Progress
 from services.scoring_svc.ledger import repository as ledger
 from services.scoring_svc.ledger.domain import plain
 from services.scoring_svc.ledger.evaluation import reads_peers
@@ -43,6 +42,7 @@ from services.scoring_svc.year_end.repository import YearResult
 from services.scoring_svc.year_end.signing import ArchiveKey
 from shared.contracts.indicator import IndicatorPublished
 from shared.directory.repository import units_by
+from shared.leased import Progress
 
 _PAGE = 2_000
 
@@ -181,7 +181,7 @@ class Collector:
                     self._counts["cells"] += len(line.cells)
                     # Packing is long for a large group: beside the event loop.
                     await asyncio.to_thread(member.write, form.line(line))
-                await self.progress(number, len(groups))
+                await self.progress.note(number, len(groups))
 
     async def _evaluations_of(
         self, period: str, indicator: UUID, amended: Sequence[tuple[UUID, int]]

@@ -10,7 +10,7 @@ import msgspec
 from services.scoring_svc.copies.domain import StoredFact
 from services.scoring_svc.engine.domain import WorkingCalendar
 from services.scoring_svc.ledger.domain import Entry, Exclusion, Scored, excluded, plain
-from services.scoring_svc.ledger.evaluation import Group, as_engine_reads, calendar_of, rule_of, score
+from services.scoring_svc.ledger.evaluation import Group, as_engine_reads, by_reference, calendar_of, rule_of
 from services.scoring_svc.year_end.lines import CalendarLine, CardLine, CellLine, EntryLine, EvaluationLine, FactLine
 from services.scoring_svc.year_end.placing import Boards, Marks
 from shared.contracts.indicator import IndicatorPublished
@@ -67,7 +67,7 @@ class Replay:
         yield from self._in_order(line)
         if rule_of(card).hash != line.rule_hash:
             yield f"{line.period} {card.code}: rule {line.rule_hash} recorded, {rule_of(card).hash} in the card"
-        outcomes = {str(one.unit_id): one for one in score(_group(card, line, self.calendars))}
+        outcomes = {str(one.unit_id): one for one in by_reference(_group(card, line, self.calendars))}
         for cell in line.cells:
             self.cells += 1
             where = f"{line.period} {card.code} {cell.unit_id}"
@@ -113,7 +113,7 @@ def _group(card: IndicatorPublished, line: EvaluationLine, calendars: Mapping[st
         for unit, read in line.read.items()
     }
     calendar = calendars[line.calendar] if line.calendar else None
-    return Group(card, parse_period(line.period), facts, inputs, calendar)
+    return Group.of_rows(card, parse_period(line.period), facts, inputs, calendar)
 
 
 def _value(told: FactLine | str) -> Any:

@@ -8,15 +8,15 @@ from uuid import UUID
 
 import asyncpg
 
-from services.scoring_svc.leasing import Jobs
 from services.scoring_svc.ranking.repository import add_row
 from services.scoring_svc.year_end.domain import ResultState
 from shared.auth import Reach
 from shared.contracts.periods import Period
 from shared.directory.held import last_place, reading_condition
+from shared.leased import Jobs
 
 Connection: TypeAlias = asyncpg.Connection | asyncpg.Pool
-ARCHIVES = Jobs("year_archives", "result_id", "year_archive")
+ARCHIVES = Jobs("year_archives", "result_id", "year_archive", ())
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from services.scoring_svc.metadata import metadata
+from shared.leased import leased_columns
 
 _KEPT, _CHANGED = "SELECT, INSERT", "SELECT, INSERT, UPDATE"
 _MOMENT = DateTime(timezone=True)
@@ -108,16 +109,7 @@ year_archives = Table(
     "year_archives",
     metadata,
     _of_result(),
-    Column("state", Text, nullable=False, comment="waiting, running, done or failed"),
-    Column("done", Integer, nullable=False, server_default="0"),
-    Column("total", Integer, nullable=False, server_default="0"),
-    Column("code", Text, comment="why it failed"),
-    Column("tries", Integer, nullable=False, server_default="0"),
-    Column("claimed_until", _MOMENT),
-    Column("claim_token", Uuid),
-    Column("made_at", _MOMENT, nullable=False),
-    Column("made_by", Text, nullable=False),
-    Column("finished_at", _MOMENT),
+    *leased_columns(),
     Column("sha256", Text, comment="of the whole file"),
     Column("size", BigInteger, comment="in bytes"),
     Column("signed_by", Text, comment="RFC 7638 thumbprint of the key"),

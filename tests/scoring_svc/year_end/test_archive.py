@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import pytest
 import pytest_asyncio
 
 from deploy.local.wuhan2015.generate_facts import facts as facts_of_pack
@@ -35,7 +34,7 @@ from tests.scoring_svc.ledger.city import (
     published,
 )
 from tests.scoring_svc.ranking.test_publishing import POLICY
-from tests.scoring_svc.year_end.stage import Year, code_of
+from tests.scoring_svc.year_end.stage import AFTER, APPEAL, SAID, Year, code_of
 from tests.scoring_svc.year_end.tampering import (
     STRANGER,
     bad,
@@ -100,7 +99,11 @@ async def full(bare_year: Year) -> Year:
 
 
 async def test_an_archive_is_whole_and_verifies(full: Year) -> None:
-    await full.final()
+    await full.noticed()
+    await full.done("appeals", APPEAL)
+    await full.done("appeals/1/decision", {"outcome": "refused", **SAID}, "K2")
+    full.on(AFTER)
+    await full.done("finalisation")
     archive = await full.archived()
     checks = verified(archive, key_of_city(full))
     assert bad(checks) == {}
@@ -119,7 +122,8 @@ async def test_an_archive_is_whole_and_verifies(full: Year) -> None:
     peers = {json.loads(line)["peers"] for line in members[form.PLACES].splitlines()}
     assert peers == {"all", "class:urban", "class:rural"}
     people = {json.loads(line)["code"] for line in members[form.PEOPLE].splitlines()}
-    assert {"PO1", "K1"} <= people
+    assert {"PO1", "K1", "K2", "L2"} <= people
+    assert [json.loads(line)["outcome"] for line in members[form.APPEALS].splitlines()] == ["refused"]
 
 
 async def test_the_same_result_gives_the_same_bytes_whatever_was_amended_since(full: Year) -> None:
@@ -161,10 +165,35 @@ async def test_who_downloads_it_and_how(year: Year) -> None:
     assert code_of(await year.city.person("DPO").get(path)) == (403, "outside_scope")
 
 
-async def test_without_a_key_none_is_written(year: Year, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_a_key_none_is_written(year: Year) -> None:
     await year.final()
-    monkeypatch.setattr(year.city.service.app.state.archives, "key", None)
-    assert code_of(await year.step("archive", None)) == (409, "archive_key_missing")
+    state = year.city.service.app.state
+    worker, state.archives = state.archives, None
+    try:
+        assert code_of(await year.step("archive", None)) == (409, "archive_key_missing")
+    finally:
+        state.archives = worker
+
+
+async def test_a_veto_that_went_holds_the_final_result_up(full: Year) -> None:
+    """No place moves, a grade does."""
+    await full.noticed()
+    full.on(AFTER)
+    await full.city.tell(facts(4, fact("M-VETO", "420103", "0", 2), amendment="核实"))
+    held = await full.step("finalisation")
+    assert held.json()["holdups"] == [{"code": "ranking_outdated", "text": "1"}]
+    newer = await full.rank(reason="否决解除")
+    assert (await full.step("revision", {"ranking_id": newer, **SAID})).status_code == 200
+
+
+async def test_a_result_made_final_while_a_score_is_amended_is_one_or_the_other(full: Year) -> None:
+    await full.noticed()
+    full.on(AFTER)
+    answer, _ = await asyncio.gather(full.step("finalisation"), full.amend("5", version=3, chunk=4))
+    if answer.status_code == 200:
+        assert bad(verified(await full.archived(), key_of_city(full))) == {}
+    else:
+        assert answer.json()["holdups"] == [{"code": "ranking_outdated", "text": "1"}]
 
 
 async def test_whatever_is_changed_is_found(full: Year) -> None:

@@ -10,10 +10,12 @@ import asyncpg
 import pytest
 
 from deploy.local.postgres import Postgres
-from services.scoring_svc.leasing import Claim, Progress
 from services.scoring_svc.year_end import repository
-from services.scoring_svc.year_end.worker import ArchiveWorker, Written
+from services.scoring_svc.year_end.signing import key_at
+from services.scoring_svc.year_end.worker import Archivist, Written
 from shared.clock import SHANGHAI
+from shared.db import UnitOfWork
+from shared.leased import Progress, Worker
 from shared.testing import NOBODY_LISTENS, TestIssuer, fresh_database, running_service
 from tests.scoring_svc.ledger.city import City, Submission, found_city, publish, serving
 from tests.scoring_svc.year_end.stage import Year, code_of
@@ -42,35 +44,45 @@ async def test_who_lost_the_lease_keeps_nothing(year: Year) -> None:
     silent = await repository.ARCHIVES.claim(service.database.reads, uuid4(), lease=0.5)
     assert silent is not None
     assert not await worker.turn(), "the control: while the lease holds nobody takes it"
-    written = await worker.find(silent, _unheard)
+    keep = await worker.work(silent, Progress(0))
     await asyncio.sleep(0.6)
     assert await worker.turn()  # another one takes it from the beginning
     before = (await year.read())["archive"]
-    await worker._end(silent, "done", None, written)
-    await worker.drop(written)
+    await worker._end(silent, "done", None, keep)
     assert (await year.read())["archive"] == before
     assert await pieces(year) == 1
 
 
-async def _unheard(done: int, total: int) -> None:
-    """Nobody watches."""
-
-
-class _Dies(ArchiveWorker):
+class _Dies(Archivist):
     """Dies after the pieces were added, before the commit."""
 
-    async def keep(self, uow: Any, taken: Claim, found: Written) -> None:
-        await super().keep(uow, taken, found)
+    async def keep(self, result_id: UUID, made: Written, uow: UnitOfWork) -> None:
+        await super().keep(result_id, made, uow)
         raise asyncio.CancelledError
+
+
+class _Forges(Archivist):
+    """Writes an archive that is damaged, as a fault of the program or of a disk would."""
+
+    async def write(self, result_id: UUID, file: Any, progress: Progress) -> None:
+        await super().write(result_id, file, progress)
+        file.seek(1_000)
+        file.write(b"\0\0\0\0")
+
+
+def worker_of(year: Year, kind: type[Archivist], lease: float) -> Worker:
+    """A worker beside the service's own, whose archivist is another."""
+    settings, state = year.city.service.app.state.settings, year.city.service.app.state
+    work = kind(state.database, state.clock, key_at(settings.archive_key_file)).work
+    return Worker(state.database, state.clock, "scoring_svc", repository.ARCHIVES, work, lease, 0.05)
 
 
 async def test_what_dies_before_the_commit_leaves_no_piece(year: Year) -> None:
     await year.final()
     await year.step("archive", None)
     worker = year.city.service.app.state.archives
-    dies = _Dies(worker.database, worker.clock, 0.1, 0.05, key=worker.key)
     with pytest.raises(asyncio.CancelledError):
-        await dies.turn()
+        await worker_of(year, _Dies, 0.1).turn()
     assert await pieces(year) == 0
     assert code_of(await year.city.office.get(f"{year.at}/archive")) == (409, "archive_not_ready")
     await asyncio.sleep(0.2)
@@ -78,20 +90,11 @@ async def test_what_dies_before_the_commit_leaves_no_piece(year: Year) -> None:
     assert (await year.city.office.get(f"{year.at}/archive")).status_code == 200
 
 
-class _Forges(ArchiveWorker):
-    """Writes an archive in which one score is another, as a fault of the program would."""
-
-    async def _write(self, taken: Claim, file: Any, progress: Progress) -> None:
-        await super()._write(taken, file, progress)
-        file.seek(1_000)
-        file.write(b"\0\0\0\0")
-
-
 async def test_what_does_not_verify_fails_and_may_be_asked_for_again(year: Year) -> None:
     await year.final()
     await year.step("archive", None)
     worker = year.city.service.app.state.archives
-    assert await _Forges(worker.database, worker.clock, 5, 0.05, key=worker.key).turn()
+    assert await worker_of(year, _Forges, 5).turn()
     shown = await year.read()
     assert (shown["archive"]["state"], shown["archive"]["code"]) == ("failed", "archive_does_not_verify")
     assert (shown["state"], await pieces(year)) == ("final", 0)

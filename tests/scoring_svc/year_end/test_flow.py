@@ -91,18 +91,18 @@ async def test_a_notice_needs_its_days_and_a_calendar(year: Year) -> None:
 
 
 async def test_an_appeal_holds_the_result_until_somebody_else_decides(year: Year) -> None:
-    await year.city.service.seed_person("L2", "420102", "committee", scope="all")
+    await year.city.service.seed_person("FILER", "420100", "committee", scope="all")
     await year.noticed()
     assert code_of(await year.step("appeals", {**APPEAL, "filed_on": "2015-02-09"})) == (422, "outside_notice")
     assert code_of(await year.step("appeals", {**APPEAL, "filed_on": "2015-02-11"})) == (422, "outside_notice")
     assert code_of(await year.step("appeals", {**APPEAL, "unit": "PO"})) == (422, "unit_not_of_set")
     assert code_of(await year.step("appeals", {**APPEAL, "filed_by": "NOBODY"})) == (422, "person_unknown")
-    await year.done("appeals", APPEAL)
+    await year.done("appeals", {**APPEAL, "filed_by": "FILER"})
     year.on(AFTER)
     held = await year.step("finalisation")
     assert held.json()["holdups"] == [{"code": "appeals_open", "text": "1"}]
-    # K1 approved what the appeal is against, L2 filed it.
-    for own in ("K1", "L2"):
+    # One approved what the appeal is against, the other filed it.
+    for own in ("K1", "FILER"):
         assert code_of(await year.step("appeals/1/decision", REFUSED, own)) == (403, "own_decision")
     assert code_of(await year.step("appeals/2/decision", REFUSED, "K2")) == (404, "not_found")
     wrong = {**REFUSED, "ranking_id": await year.ranking_id()}

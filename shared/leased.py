@@ -1,18 +1,19 @@
-"""Long jobs as rows of a table: taken by lease, kept by a heartbeat, ended in one transaction by their last taker.
+"""Jobs as rows that any process of a service takes by lease: claim, beat, finish, tries.
 
-Any number of scoring processes may work on them. A process that dies falls silent, its lease ends and another takes the
-job from the beginning; what a process that lost its lease found is not written. Leases use the database's real time.
+Belongs here: what every such job needs, whatever it does. A process that dies falls silent, its lease ends and another
+one takes the job from the beginning; what a process that lost its lease found is not written. Leases use real time.
+Does not belong here: what a job reads and writes.
 """
 
 import asyncio
-from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
 import asyncpg
+from sqlalchemy import Column, DateTime, Integer, Text, Uuid
 
 from shared.clock import Clock
 from shared.db import Database, UnitOfWork, is_database_down
@@ -21,35 +22,47 @@ from shared.messaging.tasks import end_all, set_within
 from shared.observability import log
 
 Connection: TypeAlias = asyncpg.Connection | asyncpg.Pool
-Progress: TypeAlias = Callable[[int, int], Awaitable[None]]  # done, total
 _MOST_TRIES = 3
 _AGAIN_SECONDS = 1.0
 _BEAT_SECONDS = 0.5
 
 
+def leased_columns() -> list[Column[Any]]:
+    """The columns that a table of jobs has beside its own."""
+    return [
+        Column("state", Text, nullable=False, comment="waiting, running, done or failed"),
+        Column("done", Integer, nullable=False, server_default="0"),
+        Column("total", Integer, nullable=False, server_default="0"),
+        Column("code", Text, comment="why it failed"),
+        Column("tries", Integer, nullable=False, server_default="0"),
+        Column("claimed_until", DateTime(timezone=True)),
+        Column("claim_token", Uuid),
+        Column("made_at", DateTime(timezone=True), nullable=False),
+        Column("made_by", Text, nullable=False),
+        Column("finished_at", DateTime(timezone=True)),
+    ]
+
+
 @dataclass(frozen=True)
 class Claim:
-    """A job taken by one process until its lease ends; `row` is all that its table says of it."""
+    """A job taken by one process until its lease ends; `row` has the columns that the work needs."""
 
-    key: UUID
-    row: Mapping[str, Any]
+    job_id: UUID
     token: UUID
-
-    @property
-    def tries(self) -> int:
-        """How often it was taken, this time included."""
-        return int(self.row["tries"])
+    row: asyncpg.Record
 
 
 @dataclass(frozen=True)
 class Jobs:
-    """The jobs of a table with the columns state, done, total, code, tries, claimed_until, claim_token, made_at and
-    finished_at; `key` is its primary key, `kind` what the trail calls one.
+    """A table with `leased_columns`: its name, its key, what a job is called in the trail, what the work reads.
+
+    All of them are names of this code, never input.
     """
 
     table: str
     key: str
-    kind: str
+    what: str
+    columns: Sequence[str]
 
     async def claim(self, connection: Connection, token: UUID, lease: float) -> Claim | None:
         """Take the oldest job that nobody works on, for `lease` seconds; one whose taker fell silent counts too."""
@@ -57,18 +70,19 @@ class Jobs:
             f"UPDATE {self.table} SET state = 'running', claimed_until = clock_timestamp() + $1, claim_token = $2, "
             f"tries = tries + 1, done = 0 WHERE {self.key} = (SELECT {self.key} FROM {self.table} "
             "WHERE state IN ('waiting', 'running') AND (claimed_until IS NULL OR claimed_until < clock_timestamp()) "
-            f"ORDER BY made_at, {self.key} LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING *",
+            f"ORDER BY made_at, {self.key} LIMIT 1 FOR UPDATE SKIP LOCKED) "
+            f"RETURNING {', '.join((self.key, 'tries', 'total', *self.columns))}",
             timedelta(seconds=lease),
             token,
         )
-        return Claim(row[self.key], row, token) if row else None
+        return Claim(row[self.key], token, row) if row else None
 
-    async def go_on(self, connection: Connection, taken: Claim, done: int, total: int, lease: float) -> bool:
+    async def beat(self, connection: Connection, taken: Claim, done: int, total: int, lease: float) -> bool:
         """Tell progress and keep the lease; False if somebody else has taken the job meanwhile."""
         mine = await connection.fetchval(
             f"UPDATE {self.table} SET done = $3, total = $4, claimed_until = clock_timestamp() + $5 "
             f"WHERE {self.key} = $1 AND claim_token = $2 RETURNING 1",
-            taken.key,
+            taken.job_id,
             taken.token,
             done,
             total,
@@ -84,7 +98,7 @@ class Jobs:
             f"UPDATE {self.table} SET state = $3, code = $4, finished_at = $5, claimed_until = NULL, "
             "claim_token = NULL, done = CASE WHEN $3 = 'done' THEN total ELSE done END "
             f"WHERE {self.key} = $1 AND claim_token = $2 RETURNING 1",
-            taken.key,
+            taken.job_id,
             taken.token,
             state,
             code,
@@ -97,14 +111,14 @@ class Jobs:
         await connection.execute(
             f"UPDATE {self.table} SET claimed_until = clock_timestamp() + $3, claim_token = NULL "
             f"WHERE {self.key} = $1 AND claim_token = $2",
-            taken.key,
+            taken.job_id,
             taken.token,
             timedelta(seconds=seconds),
         )
 
 
 @dataclass
-class _Noted:
+class Progress:
     """How far a job is, as the heartbeat tells it."""
 
     total: int
@@ -115,28 +129,26 @@ class _Noted:
         self.done, self.total = done, total
 
 
+Keep = Callable[[UnitOfWork], Awaitable[None]]
+Work = Callable[[Claim, Progress], Awaitable[Keep]]
+
+
 @dataclass
-class LeaseWorker(ABC):
-    """Runs the waiting jobs of one table one after another. `lease` and `poll` in seconds. Never raises."""
+class Worker:
+    """Runs waiting jobs one after another, as `who`. `lease` and `poll` in seconds.
+
+    `work` finds the result and gives what writes it: that runs in the transaction that ends the job, and only if the
+    lease still holds. A refusal ends the job as failed with its code; what breaks is tried again, three times in all.
+    """
 
     database: Database
     clock: Clock
+    who: str
+    jobs: Jobs
+    work: Work
     lease: float
     poll: float
     awake: asyncio.Event = field(default_factory=asyncio.Event)
-
-    jobs: ClassVar[Jobs]
-
-    @abstractmethod
-    async def find(self, taken: Claim, progress: Progress) -> Any:
-        """Do the work without writing anything that others see. What is refused fails the job with its code."""
-
-    @abstractmethod
-    async def keep(self, uow: UnitOfWork, taken: Claim, found: Any) -> None:
-        """Write what was found, in the transaction that ends the job."""
-
-    async def drop(self, found: Any) -> None:  # noqa: B027 - most jobs have nothing to give free
-        """Give free what was found, whether it was kept or not."""
 
     async def wake(self) -> None:
         """Say that there is something to run; called when a job has been committed."""
@@ -150,7 +162,7 @@ class LeaseWorker(ABC):
                     """One more may wait."""
             except Exception as error:  # noqa: BLE001 - the worker outlives everything; the rows stay
                 if not is_database_down(error):
-                    log().warning("worker failed, trying again", jobs=self.jobs.kind, error=repr(error))
+                    log().warning("worker failed, trying again", jobs=self.jobs.table, error=repr(error))
                 await asyncio.sleep(_AGAIN_SECONDS)
             await set_within(self.awake, self.poll)
             self.awake.clear()
@@ -160,9 +172,9 @@ class LeaseWorker(ABC):
         taken = await self.jobs.claim(self.database.reads, uuid4(), self.lease)
         if taken is None:
             return False
-        noted = _Noted(taken.row["total"])
-        work = asyncio.ensure_future(self._work(taken, noted))
-        beat = asyncio.ensure_future(self._keep_lease(taken, noted))
+        progress = Progress(taken.row["total"])
+        work = asyncio.ensure_future(self._work(taken, progress))
+        beat = asyncio.ensure_future(self._keep(taken, progress))
         try:
             await asyncio.wait({work, beat}, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
@@ -171,36 +183,34 @@ class LeaseWorker(ABC):
             await end_all([work, beat])
         return True
 
-    async def _keep_lease(self, taken: Claim, noted: _Noted) -> None:
+    async def _keep(self, taken: Claim, progress: Progress) -> None:
         """Keep the lease while the work goes on; ends when somebody else has it or the database is away."""
         while True:
             await asyncio.sleep(min(_BEAT_SECONDS, self.lease / 3))
-            if not await self.jobs.go_on(self.database.reads, taken, noted.done, noted.total, self.lease):
-                log().warning("a job was taken by another process", jobs=self.jobs.kind, key=str(taken.key))
+            if not await self.jobs.beat(self.database.reads, taken, progress.done, progress.total, self.lease):
+                log().warning("job was taken by another process", jobs=self.jobs.table, job=str(taken.job_id))
                 return
 
-    async def _work(self, taken: Claim, noted: _Noted) -> None:
+    async def _work(self, taken: Claim, progress: Progress) -> None:
         try:
-            found = await self.find(taken, noted.note)
+            keep = await self.work(taken, progress)
         except Refused as refusal:
             await self._end(taken, "failed", refusal.code, None)
         except Exception as error:
             if is_database_down(error):
                 raise  # the lease ends by itself, and whoever sees the database again goes on
-            log().exception("a job failed", jobs=self.jobs.kind, key=str(taken.key), tries=taken.tries)
-            if taken.tries < _MOST_TRIES:
-                await self.jobs.let_go(self.database.reads, taken, _AGAIN_SECONDS * taken.tries)
+            log().exception("job failed", jobs=self.jobs.table, job=str(taken.job_id), tries=taken.row["tries"])
+            if taken.row["tries"] < _MOST_TRIES:
+                await self.jobs.let_go(self.database.reads, taken, _AGAIN_SECONDS * taken.row["tries"])
             else:
                 await self._end(taken, "failed", "internal_error", None)
         else:
-            try:
-                await self._end(taken, "done", None, found)
-            finally:
-                await self.drop(found)
+            await self._end(taken, "done", None, keep)
 
-    async def _end(self, taken: Claim, state: str, code: str | None, found: Any) -> None:
-        async with self.database.transaction("scoring_svc") as uow:
-            if await self.jobs.finish(await uow.driver(), taken, state, code, self.clock.now()):
-                if state == "done":
-                    await self.keep(uow, taken, found)
-                uow.trail("finish", self.jobs.kind, taken.key, after={"state": state, "code": code})
+    async def _end(self, taken: Claim, state: str, code: str | None, keep: Keep | None) -> None:
+        async with self.database.transaction(self.who) as uow:
+            if not await self.jobs.finish(await uow.driver(), taken, state, code, self.clock.now()):
+                return
+            if keep is not None:
+                await keep(uow)
+            uow.trail("finish", self.jobs.what, taken.job_id, after={"state": state, "code": code})
