@@ -19,6 +19,7 @@ from services.scoring_svc.settings import ScoringSettings
 from services.scoring_svc.simulation.api import router as simulation
 from services.scoring_svc.simulation.worker import simulating
 from services.scoring_svc.year_end.api import router as year_end
+from services.scoring_svc.year_end.reading_api import router as year_end_reading
 from services.scoring_svc.year_end.signing import key_at
 from services.scoring_svc.year_end.worker import archiving
 from shared.service import build
@@ -32,7 +33,19 @@ def create_app(settings: ScoringSettings | None = None) -> FastAPI:
         settings,
         title="联动 · 计分服务 / Liandong scoring",
         permissions=PERMISSIONS,
-        routers=[engine, periods, ledger, ranking_reading, ranking, bonus, bonus_ledger, reports, simulation, year_end],
+        routers=[
+            engine,
+            periods,
+            ledger,
+            ranking_reading,
+            ranking,
+            bonus,
+            bonus_ledger,
+            reports,
+            simulation,
+            year_end,
+            year_end_reading,
+        ],
         handlers=HANDLERS,
         background=[_close_clients, _simulate, _archive],
     )

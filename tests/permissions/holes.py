@@ -299,6 +299,18 @@ HOLES: tuple[Hole, ...] = (
         ("/simulations", "/diagnostics/{set_code}", "/preheats/{set_code}"),
     ),
     Hole(
+        "appeals and uses of a year's result are answered to anybody",
+        "scoring_svc",
+        reaches_all("year_end.read"),
+        ("/year-results/{result_id}/appeals", "/year-results/{result_id}/uses"),
+    ),
+    Hole(
+        "any office or committee takes the steps of a year's end, and any office has its archive",
+        "scoring_svc",
+        does_not_ask("scoring_svc.year_end.use_cases", "demand_whole_set", waits=True),
+        ("/notice", "/approval", "/finalisation", "/year-results/{result_id}/archive"),
+    ),
+    Hole(
         "a single problem is answered to anybody",
         "audit_svc",
         forgets_scope("audit_svc.problems.api", "one"),

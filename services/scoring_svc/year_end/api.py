@@ -1,19 +1,15 @@
 """Routes of the year's end: results and their steps, appeals, uses, the archive as a file."""
 
-from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, BackgroundTasks, Request, Response
-from fastapi.responses import StreamingResponse
 
 from services.scoring_svc.copies import repository as copies
-from services.scoring_svc.ledger.api import MOST_VERSIONS, Code, SetCode, clock_of, set_named
-from services.scoring_svc.ranking.domain import parse_span
+from services.scoring_svc.ledger.api import MOST_VERSIONS, clock_of, set_named
 from services.scoring_svc.year_end import appealing, repository, use_cases
-from services.scoring_svc.year_end.domain import ArchiveNotReady
 from services.scoring_svc.year_end.repository import YearResult
 from services.scoring_svc.year_end.schemas import (
     AppealDecisionIn,
@@ -25,27 +21,17 @@ from services.scoring_svc.year_end.schemas import (
     StepOut,
     UsesIn,
     YearAppealIn,
-    YearAppealOut,
-    YearAppealsOut,
     YearResultCardOut,
     YearResultIn,
-    YearResultOut,
-    YearResultsOut,
-    YearUseOut,
-    YearUsesOut,
 )
 from services.scoring_svc.year_end.use_cases import Said
 from shared.auth import Actor
-from shared.db import Database, UnitOfWork
-from shared.errors import Detail, Malformed, NotFound
+from shared.db import UnitOfWork
+from shared.errors import NotFound
 from shared.http import (
-    Cursor,
     IfMatch,
-    Limit,
     TransactionalRoute,
     Uow,
-    decode_cursor,
-    encode_cursor,
     etag,
     permits,
 )
@@ -56,99 +42,6 @@ router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["year end
 Reads = Annotated[Actor, permits("year_end.read")]
 Runs = Annotated[Actor, permits("year_end.run")]
 Approves = Annotated[Actor, permits("year_end.approve")]
-_FILE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/zip": {}}, "description": "The archive; its entity tag is the sha256 of its bytes"},
-    304: {"description": "The reader has these bytes already"},
-}
-
-
-# --- reading ----------------------------------------------------------------------------------------------------------
-
-
-@router.get("/year-results")
-async def list_year_results(
-    code: SetCode,
-    actor: Reads,  # noqa: ARG001 - how far a year has come shows no unit's data
-    uow: Uow,
-    limit: Limit = 100,
-    cursor: Cursor = None,
-) -> YearResultsOut:
-    """The year results of a set, by year."""
-    found = await set_named(uow, code)
-    rows = await repository.results_of(await uow.driver(), found.set_id, _after(cursor), limit + 1)
-    items = [YearResultOut(**_members(row, found.code)) for row in rows[:limit]]
-    return YearResultsOut(items=items, next=encode_cursor(rows[limit - 1].year) if len(rows) > limit else None)
-
-
-@router.get("/year-results/{result_id}")
-async def read_year_result(
-    result_id: UUID,
-    request: Request,
-    response: Response,
-    actor: Reads,
-    uow: Uow,
-) -> YearResultCardOut:
-    """A year result with its steps, what keeps it from being final, and its archive."""
-    return await _card(request, response, uow, actor, await _known(uow, result_id))
-
-
-@router.get("/year-results/{result_id}/appeals")
-async def list_year_appeals(
-    result_id: UUID,
-    request: Request,
-    actor: Reads,
-    uow: Uow,
-    unit: Code = None,
-    limit: Limit = 100,
-    cursor: Cursor = None,
-) -> YearAppealsOut:
-    """The appeals of units within reach, or held during the span of the result."""
-    rows, onward = await _within(uow, "year_appeals", result_id, request, actor, unit, cursor, limit)
-    return YearAppealsOut(items=[YearAppealOut(**_named(YearAppealOut, row)) for row in rows], next=onward)
-
-
-@router.get("/year-results/{result_id}/uses")
-async def list_year_uses(
-    result_id: UUID,
-    request: Request,
-    actor: Reads,
-    uow: Uow,
-    unit: Code = None,
-    limit: Limit = 100,
-    cursor: Cursor = None,
-) -> YearUsesOut:
-    """What followed from the result for units within reach, or held during its span; what was taken back stays."""
-    rows, onward = await _within(uow, "year_result_uses", result_id, request, actor, unit, cursor, limit)
-    return YearUsesOut(items=[YearUseOut(**_named(YearUseOut, row)) for row in rows], next=onward)
-
-
-@router.get("/year-results/{result_id}/archive", response_class=Response, responses=_FILE)
-async def download_archive(
-    result_id: UUID, request: Request, actor: Annotated[Actor, permits("archives.read")], uow: Uow
-) -> Response:
-    """The archive of a year, for whoever reads every unit of the set; verify it offline."""
-    known = await _known(uow, result_id)
-    await use_cases.demand_whole_set(uow, actor, "archives.read", known.set_id, clock_of(request).today())
-    row = await repository.archive(await uow.driver(), result_id)
-    if row is None:
-        raise NotFound
-    if row["state"] != "done":
-        raise ArchiveNotReady(state=row["state"])
-    headers = {"etag": f'"{row["sha256"]}"', "cache-control": "private, max-age=31536000, immutable"}
-    if request.headers.get("if-none-match") == headers["etag"]:
-        return Response(status_code=304, headers=headers)
-    name = f"year-{known.year}-{result_id}.zip"
-    headers |= {"content-length": str(row["size"]), "content-disposition": f'attachment; filename="{name}"'}
-    pieces = _pieces(request.app.state.database, result_id)
-    return StreamingResponse(pieces, media_type="application/zip", headers=headers)
-
-
-async def _pieces(database: Database, result_id: UUID) -> AsyncIterator[bytes]:
-    """The bytes of an archive piece by piece, without holding a connection meanwhile."""
-    number = 1
-    while (body := await repository.piece(database.reads, result_id, number)) is not None:
-        yield body
-        number += 1
 
 
 # --- steps ------------------------------------------------------------------------------------------------------------
@@ -163,7 +56,7 @@ async def draft_year_result(
     await use_cases.demand_whole_set(uow, actor, "year_end.run", found.set_id, now.date())
     made = await use_cases.draft(uow, found, body.ranking_id, _said(body), now)
     response.headers["location"] = f"/v1/year-results/{made.result_id}"
-    return await _card(request, response, uow, actor, made)
+    return await card(request, response, uow, actor, made)
 
 
 @router.post("/year-results/{result_id}/revision")
@@ -172,7 +65,7 @@ async def revise_year_result(
 ) -> YearResultCardOut:
     """Let the result stand on the newest version of the ranking; it is approved and noticed anew."""
     known, now = await _run(request, uow, actor, result_id, seen)
-    return await _card(
+    return await card(
         request, response, uow, actor, await use_cases.revise(uow, known, body.ranking_id, _said(body), now)
     )
 
@@ -183,7 +76,7 @@ async def approve_year_result(
 ) -> YearResultCardOut:
     """The evaluation committee approves what somebody else drafted."""
     known, now = await _run(request, uow, actor, result_id, seen, "year_end.approve")
-    return await _card(request, response, uow, actor, await use_cases.approve(uow, known, _said(body), now))
+    return await card(request, response, uow, actor, await use_cases.approve(uow, known, _said(body), now))
 
 
 @router.post("/year-results/{result_id}/notice")
@@ -193,7 +86,7 @@ async def give_notice(
     """Begin the public notice; its last day is counted by the working-day calendar."""
     known, now = await _run(request, uow, actor, result_id, seen)
     step = use_cases.give_notice(uow, known, body.first_day, body.working_days, _said(body), now)
-    return await _card(request, response, uow, actor, await step)
+    return await card(request, response, uow, actor, await step)
 
 
 @router.post("/year-results/{result_id}/appeals", status_code=201)
@@ -203,7 +96,7 @@ async def enter_year_appeal(
     """Enter an appeal that was filed on a day of the notice."""
     known, now = await _run(request, uow, actor, result_id, seen)
     step = appealing.enter_appeal(uow, known, body.unit, body.matter, body.filed_by, body.filed_on, now)
-    return await _card(request, response, uow, actor, await step)
+    return await card(request, response, uow, actor, await step)
 
 
 @router.post("/year-results/{result_id}/appeals/{number}/decision")
@@ -220,7 +113,7 @@ async def decide_year_appeal(
     """Decide on an appeal, by somebody who had no part in it or in what it is against; upheld: on a newer ranking."""
     known, now = await _run(request, uow, actor, result_id, seen, "year_end.approve")
     step = appealing.decide_appeal(uow, known, _number(number), body.outcome, body.ranking_id, _said(body), now)
-    return await _card(request, response, uow, actor, await step)
+    return await card(request, response, uow, actor, await step)
 
 
 @router.post("/year-results/{result_id}/finalisation")
@@ -229,7 +122,7 @@ async def finalise_year_result(
 ) -> YearResultCardOut:
     """Make the result final after the last day of the notice, when nothing holds it up."""
     known, now = await _run(request, uow, actor, result_id, seen)
-    return await _card(request, response, uow, actor, await use_cases.finalise(uow, known, _said(body), now))
+    return await card(request, response, uow, actor, await use_cases.finalise(uow, known, _said(body), now))
 
 
 @router.post("/year-results/{result_id}/archive", status_code=202)
@@ -249,7 +142,7 @@ async def ask_for_archive(
     if worker is not None:
         after.add_task(worker.wake)
     response.headers["location"] = f"/v1/year-results/{result_id}/archive"
-    return await _card(request, response, uow, actor, asked)
+    return await card(request, response, uow, actor, asked)
 
 
 @router.post("/year-results/{result_id}/uses", status_code=201)
@@ -259,7 +152,7 @@ async def use_year_result(
     """Enter what follows from a final result for units."""
     known, now = await _run(request, uow, actor, result_id, seen)
     uses = [(one.unit, one.kind, one.text) for one in body.uses]
-    return await _card(request, response, uow, actor, await use_cases.use(uow, known, uses, _said(body), now))
+    return await card(request, response, uow, actor, await use_cases.use(uow, known, uses, _said(body), now))
 
 
 @router.post("/year-results/{result_id}/uses/{number}/withdrawal")
@@ -276,7 +169,7 @@ async def withdraw_year_use(
     """Take back what followed from the result; the row stays, beside the one that takes it back."""
     known, now = await _run(request, uow, actor, result_id, seen)
     step = use_cases.withdraw_use(uow, known, _number(number), _said(body), now)
-    return await _card(request, response, uow, actor, await step)
+    return await card(request, response, uow, actor, await step)
 
 
 # --- shared by the routes ---------------------------------------------------------------------------------------------
@@ -300,44 +193,12 @@ def _number(number: int) -> int:
     return number
 
 
-def _after(cursor: str | None) -> int | None:
-    key = decode_cursor(cursor, 1)
-    if key is None:
-        return None
-    if not (key[0].isdecimal() and int(key[0]) <= MOST_VERSIONS):
-        raise Malformed(details=[Detail("?cursor", "malformed")])
-    return int(key[0])
-
-
-async def _known(uow: UnitOfWork, result_id: UUID) -> YearResult:
-    known = await repository.result(await uow.driver(), result_id)
-    if known is None:
-        raise NotFound
-    return known
-
-
-async def _within(
-    uow: UnitOfWork, table: str, result_id: UUID, request: Request, actor: Actor, unit: str | None,
-    cursor: str | None, limit: int,
-) -> tuple[list[Any], str | None]:  # fmt: skip
-    """A page of a table's rows within reach, and the cursor of the next."""
-    known = await _known(uow, result_id)
-    rows = await repository.rows_within(
-        await uow.driver(), table, result_id, actor.reach("year_end.read"), parse_span(known.period).days,
-        clock_of(request).today(), unit=unit, after=_after(cursor), limit=limit + 1,
-    )  # fmt: skip
-    return rows[:limit], encode_cursor(rows[limit - 1]["number"]) if len(rows) > limit else None
-
-
-def _named(answer: Any, row: Any) -> dict[str, Any]:
-    return {name: row[name] for name in answer.model_fields}
-
-
-def _members(known: YearResult, code: str) -> dict[str, Any]:
+def members(known: YearResult, code: str) -> dict[str, Any]:
+    """The members of YearResultOut."""
     return {name: value for name, value in asdict(known).items() if name not in {"set_id", "basis"}} | {"set": code}
 
 
-async def _card(
+async def card(
     request: Request, response: Response, uow: UnitOfWork, actor: Actor, known: YearResult
 ) -> YearResultCardOut:
     """The result as it stands, with its version as the entity tag."""
@@ -350,7 +211,7 @@ async def _card(
     steps = await repository.steps_of(driver, known.result_id)
     etag(response, known.version)
     return YearResultCardOut(
-        **_members(known, code),
+        **members(known, code),
         steps=[StepOut.of(step, details=msgspec.json.decode(step["details"])) for step in steps],
         holdups=None if found is None else [HoldupOut.model_validate(asdict(one)) for one in found],
         archive=ArchiveOut.of(archive) if archive else None,

@@ -11,6 +11,7 @@ from shared.clock import SHANGHAI
 from shared.testing import TestIssuer, running_service
 from tests.scoring_svc.conftest import _empty
 from tests.scoring_svc.ledger.city import City, Submission, found_city, publish, serving
+from tests.scoring_svc.year_end.january import everything
 from tests.scoring_svc.year_end.stage import Year
 
 
@@ -46,4 +47,11 @@ async def year(bare_year: Year) -> Year:
     """January of the small city confirmed and ranked from the beginning of the year."""
     await publish(bare_year.city)
     await bare_year.january()
+    return bare_year
+
+
+@pytest_asyncio.fixture
+async def full(bare_year: Year) -> Year:
+    """January with everything that an archive must hold."""
+    await everything(bare_year)
     return bare_year

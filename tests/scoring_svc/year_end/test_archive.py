@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import random
 import subprocess
 import sys
 from datetime import datetime
@@ -10,30 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import pytest_asyncio
 
 from deploy.local.wuhan2015.generate_facts import facts as facts_of_pack
 from services.scoring_svc.year_end import format as form
-from services.scoring_svc.year_end.signing import ArchiveKey, key_at
 from shared.clock import SHANGHAI
-from tests.scoring_svc.bonus.awards import TABLE, loss, request, table
 from tests.scoring_svc.ledger import wuhan
 from tests.scoring_svc.ledger.city import (
-    CALENDAR,
-    COL1,
-    COL2,
-    COL3,
-    QUARTER,
-    SET,
-    card,
     fact,
     facts,
-    in_class,
-    metric,
-    per_error,
-    published,
 )
-from tests.scoring_svc.ranking.test_publishing import POLICY
+from tests.scoring_svc.year_end.january import key_of_city
 from tests.scoring_svc.year_end.stage import AFTER, APPEAL, SAID, Year, code_of
 from tests.scoring_svc.year_end.tampering import (
     STRANGER,
@@ -41,61 +26,11 @@ from tests.scoring_svc.year_end.tampering import (
     changed,
     first_line,
     members_of,
-    packed,
-    resigned,
     verified,
 )
+from tests.scoring_svc.year_end.test_tampering import score_off_by_one
 
 ROOT = Path(__file__).resolve().parents[3]
-VETO = card("VET-01", per_error("2", "-1", missing={"as_if": "0"}), {"errors": metric("M-VETO")}, marks="2")
-VETO = type(VETO)(**{**{name: getattr(VETO, name) for name in VETO.__struct_fields__}, "type": "veto"})
-ALL_CARDS = (COL1, COL2, COL3, QUARTER, VETO)
-# Far beyond what a float tells apart.
-HUGE = "123456789012345678901234567890"
-
-
-def key_of_city(year: Year) -> ArchiveKey:
-    return key_at(year.city.service.app.state.settings.archive_key_file)
-
-
-async def everything(year: Year) -> None:
-    """January with a veto, peers told apart by their 30th digit, an exclusion, amendments, an award, a loss, grades."""
-    city = year.city
-    await city.tell(CALENDAR, published(SET, ALL_CARDS), *ALL_CARDS)
-    await city.tell(in_class("420102", "urban"), in_class("420103", "urban"), in_class("420104", "rural"))
-    await city.tell(
-        facts(
-            1,
-            *(fact("M-ERR", unit, value) for unit, value in (("420102", "2"), ("420103", "0"), ("420104", "0"))),
-            fact("M-GROWTH", "420102", f"{HUGE}.2"),
-            fact("M-GROWTH", "420103", f"{HUGE}.3"),
-            fact("M-GROWTH", "420104", f"{HUGE}.1"),
-            *(fact("M-SENT", unit, day) for unit, day in (("420102", "2015-02-05"), ("420103", "2015-02-10"))),
-            fact("M-VETO", "420103", "1"),
-        )
-    )  # fmt: skip
-    assert (await city.office.post("/v1/ranking-policies", json={**POLICY, "spread": "1.5"})).status_code == 201
-    await city.fence(1, 1)
-    excluded = [{"indicator": "COL-03", "unit": "420104", "state": "exempt", "reason": "因自然灾害免予考核"}]
-    answer = await city.step("confirm", body={"exclusions": excluded})
-    assert answer.status_code == 200, answer.text
-    await year.amend("1")
-    await city.tell(facts(3, fact("M-GROWTH", "420104", f"{HUGE}.9", 2), amendment="核实"))
-    assert (await city.office.put(f"/v1/bonus-tables/{TABLE}", json=table())).is_success
-    await city.service.seed_person("PO2", "PO", "performance_office", scope="all")
-    made = (await city.person("L2").post("/v1/bonus-requests", json=request())).json()
-    at = f"/v1/bonus-requests/{made['request_id']}"
-    sent = await city.person("L2").post(f"{at}/submission", headers={"if-match": '"1"'})
-    given = await city.office.post(f"{at}/approval", json={"text": "属实"}, headers={"if-match": sent.headers["etag"]})
-    assert given.status_code == 200, given.text
-    assert (await city.office.post("/v1/external-losses", json=loss())).status_code == 201
-    await year.rank()
-
-
-@pytest_asyncio.fixture
-async def full(bare_year: Year) -> Year:
-    await everything(bare_year)
-    return bare_year
 
 
 async def test_an_archive_is_whole_and_verifies(full: Year) -> None:
@@ -196,152 +131,13 @@ async def test_a_result_made_final_while_a_score_is_amended_is_one_or_the_other(
         assert answer.json()["holdups"] == [{"code": "ranking_outdated", "text": "1"}]
 
 
-async def test_whatever_is_changed_is_found(full: Year) -> None:
-    await full.final()
-    archive, key = await full.archived(), key_of_city(full)
-    await asyncio.to_thread(_tampered_as_signed, archive, key)
-    await asyncio.to_thread(_tampered_and_signed_anew, archive, key)
-    await asyncio.to_thread(_flipped_anywhere, archive, key)
-
-
-def _flipped_anywhere(archive: bytes, key: ArchiveKey) -> None:
-    """Bytes turned over at random places of the file: an answer, never a fault, and what is read is what was signed."""
-    random_places = random.Random(7)  # noqa: S311 - places, not a secret
-    honest = members_of(archive)
-    for _ in range(60):
-        place = random_places.randrange(len(archive))
-        broken = bytearray(archive)
-        broken[place] ^= 1 << random_places.randrange(8)
-        if not bad(verified(bytes(broken), key)):
-            assert members_of(bytes(broken)) == honest, "only what nobody reads may differ unnoticed"
-
-
-def _digit(old: bytes, new: bytes) -> Any:
-    return lambda content: content.replace(old, new, 1)
-
-
-def _tampered_as_signed(archive: bytes, key: ArchiveKey) -> None:
-    """One digit anywhere, under the old signature."""
-    for name in form.MEMBERS:
-        if not members_of(archive)[name]:
-            continue  # nobody appealed
-        found = bad(verified(changed(archive, name, lambda content: content[:-2] + b" " + content[-2:]), key))
-        assert name in found["files"], found
-    found = bad(verified(changed(archive, form.MANIFEST, _digit(b'"cells":12', b'"cells":13')), key))
-    assert set(found) == {"signature", "cells"}, found
-    found = bad(verified(changed(archive, form.MANIFEST, _digit(b'"version":1', b'"version":2')), key))
-    assert "signature" in found
-    swapped = changed(
-        archive, form.SIGNATURE, lambda text: text[:-6] + (b"A" if text[-6:-5] != b"A" else b"B") + text[-5:]
-    )
-    assert set(bad(verified(swapped, key))) == {"signature"}
-    members = members_of(archive)
-    assert "files" in bad(verified(packed({**members, "data/more.json": b"{}"}), key))
-    members.pop(form.STEPS)
-    assert "files" in bad(verified(packed(members), key))
-    assert set(bad(verified(archive[: len(archive) // 2], key))) == {"archive"}
-    assert set(bad(verified(b"", key))) == {"archive"}
-
-
-def _fact(document: dict[str, Any]) -> bool:
-    for read in document["read"].values():
-        for told in read.values():
-            if isinstance(told, dict) and (told.get("value") or "").startswith(HUGE):
-                told["value"] = told["value"][:-1] + "0"  # the 31st digit
-                return True
-    return False
-
-
-def _score(document: dict[str, Any]) -> bool:
-    for cell in document["cells"]:
-        if cell["score"]:
-            cell["score"] = str(int(cell["score"][0]) - 1) + cell["score"][1:]
-            return True
-    return False
-
-
-def _entry(document: dict[str, Any]) -> bool:
-    for cell in document["cells"]:
-        if len(cell["entries"]) > 1:
-            first, second = cell["entries"][-2:]
-            first[4], second[4] = second[4], first[4]  # the sum stays
-            return first[4] != second[4]
-    return False
-
-
-def _rule(document: dict[str, Any]) -> bool:
-    document["card"]["rule"]["result"]["base"] += ".0"  # worth the same, another text
-    return True
-
-
-def _place(document: dict[str, Any]) -> bool:
-    document["place"] += 1
-    return True
-
-
-def _spread(document: dict[str, Any]) -> bool:
-    document["worst"] += 1
-    return True
-
-
-def _grade(document: dict[str, Any]) -> bool:
-    document["grade"] = "excellent"
-    return document["earned"] != "excellent"
-
-
-def _cap(document: dict[str, Any]) -> bool:
-    capped = bool(document["caps"])
-    document["caps"] = []
-    return capped
-
-
-def _closed(document: dict[str, Any]) -> bool:
-    document["closed"] = ["2015-02-09"]  # the report of 420103 is a day less late
-    return True
-
-
-def _points(document: dict[str, Any]) -> bool:
-    document["points"] = "9"
-    return True
-
-
-def _shown(content: bytes) -> bytes:
-    document = json.loads(content)
-    document["units"][0]["total"] = "99.99"
-    return json.dumps(document).encode()
-
-
-def _tampered_and_signed_anew(archive: bytes, key: ArchiveKey) -> None:
-    """Hashes and signature made to fit by a stranger: a pinned key finds it, and so does working it out again."""
-    honest = resigned(members_of(archive))
-    assert bad(verified(honest)) == {}, "the control: signing anew alone changes nothing that is worked out"
-    assert set(bad(verified(honest, key))) == {"signature"}
-    for name, edit, check in (
-        (form.EVALUATIONS, _fact, "cells"),
-        (form.EVALUATIONS, _score, "cells"),
-        (form.EVALUATIONS, _entry, "cells"),
-        (form.CARDS, _rule, "cells"),
-        (form.CALENDARS, _closed, "cells"),
-        (form.PLACES, _place, "places"),
-        (form.PLACES, _spread, "places"),
-        (form.ENTRIES, _points, "places"),
-        (form.GRADES, _grade, "grades"),
-        (form.GRADES, _cap, "grades"),
-    ):
-        found = bad(verified(changed(archive, name, first_line(edit), signed_anew=True)))
-        assert check in found, (name, edit.__name__, found)
-        assert "signature" not in found
-    found = bad(verified(changed(archive, form.RANKING, _shown, signed_anew=True)))
-    assert set(found) == {"page"}, found
-
-
 async def test_the_command_needs_nothing_but_the_file(full: Year, tmp_path: Path) -> None:
     await full.final()
     archive = await full.archived()
     key_file = full.city.service.app.state.settings.archive_key_file
     good, wrong, stranger = tmp_path / "good.zip", tmp_path / "wrong.zip", tmp_path / "stranger.json"
     good.write_bytes(archive)
-    wrong.write_bytes(changed(archive, form.EVALUATIONS, first_line(_score), signed_anew=True))
+    wrong.write_bytes(changed(archive, form.EVALUATIONS, first_line(score_off_by_one), signed_anew=True))
     stranger.write_text(json.dumps(STRANGER.public))
     assert "d" not in json.loads(key_file.with_suffix(".public.json").read_text()), "the public half holds no secret"
 

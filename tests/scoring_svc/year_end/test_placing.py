@@ -5,7 +5,7 @@ from fractions import Fraction
 from services.scoring_svc.ranking.domain import SCALE
 from services.scoring_svc.year_end.placing import Boards, Marks
 from tests.scoring_svc.ledger.city import COL1, COL2
-from tests.scoring_svc.year_end.test_archive import VETO
+from tests.scoring_svc.year_end.january import VETO
 
 
 def _marks(*scores: str) -> Marks:
