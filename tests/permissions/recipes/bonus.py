@@ -45,7 +45,7 @@ def _request(verb: str, state: str, body: Callable[[str], Any] | None = None, bo
     """Do something with a unit's request of a class, if there is one in a state where that works."""
 
     async def ask(bureau: Bureau, _: Caller, unit: str) -> Ask:
-        where = "unit_ids[1] = $1 AND bonus_class = $3 ORDER BY state <> $2, request_id LIMIT 1"
+        where = "unit_ids[1] = $1 AND bonus_class = $3 ORDER BY state <> $2, opened_at DESC LIMIT 1"
         values = (unit_id(unit), state, bonus_class)
         key = await bureau.one(_C, f"SELECT request_id FROM bonus_requests WHERE {where}", *values)
         version = await bureau.one(_C, f"SELECT version FROM bonus_requests WHERE {where}", *values)
