@@ -7,6 +7,7 @@ Does not belong here: what a job reads and writes.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -129,6 +130,10 @@ class Progress:
         self.done, self.total = done, total
 
 
+class _LeaseLost(Exception):
+    """Somebody else has the job: what was found is taken back with the transaction."""
+
+
 Keep = Callable[[UnitOfWork], Awaitable[None]]
 Work = Callable[[Claim, Progress], Awaitable[Keep]]
 
@@ -137,8 +142,9 @@ Work = Callable[[Claim, Progress], Awaitable[Keep]]
 class Worker:
     """Runs waiting jobs one after another, as `who`. `lease` and `poll` in seconds.
 
-    `work` finds the result and gives what writes it: that runs in the transaction that ends the job, and only if the
-    lease still holds. A refusal ends the job as failed with its code; what breaks is tried again, three times in all.
+    `work` finds the result and gives what writes it: that runs in the transaction that ends the job, which is taken
+    back if the lease no longer holds. A refusal ends the job as failed with its code; what breaks is tried again,
+    three times in all.
     """
 
     database: Database
@@ -208,9 +214,15 @@ class Worker:
             await self._end(taken, "done", None, keep)
 
     async def _end(self, taken: Claim, state: str, code: str | None, keep: Keep | None) -> None:
-        async with self.database.transaction(self.who) as uow:
-            if not await self.jobs.finish(await uow.driver(), taken, state, code, self.clock.now()):
-                return
-            if keep is not None:
-                await keep(uow)
-            uow.trail("finish", self.jobs.what, taken.job_id, after={"state": state, "code": code})
+        with suppress(_LeaseLost):
+            async with self.database.transaction(self.who) as uow:
+                if keep is not None:
+                    await keep(uow)
+                # Last, so that the row is free for the heartbeat while a long result is written.
+                await self._finish(uow, taken, state, code)
+                uow.trail("finish", self.jobs.what, taken.job_id, after={"state": state, "code": code})
+
+    async def _finish(self, uow: UnitOfWork, taken: Claim, state: str, code: str | None) -> None:
+        if not await self.jobs.finish(await uow.driver(), taken, state, code, self.clock.now()):
+            log().warning("job was taken by another process", jobs=self.jobs.table, job=str(taken.job_id))
+            raise _LeaseLost

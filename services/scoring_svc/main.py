@@ -14,6 +14,8 @@ from services.scoring_svc.permissions import PERMISSIONS
 from services.scoring_svc.ranking.api import router as ranking
 from services.scoring_svc.ranking.pages import Pages
 from services.scoring_svc.ranking.reading_api import router as ranking_reading
+from services.scoring_svc.recomputes.api import router as recomputes
+from services.scoring_svc.recomputes.worker import recomputing
 from services.scoring_svc.reports.api import router as reports
 from services.scoring_svc.settings import ScoringSettings
 from services.scoring_svc.simulation.api import router as simulation
@@ -43,16 +45,20 @@ def create_app(settings: ScoringSettings | None = None) -> FastAPI:
             bonus_ledger,
             reports,
             simulation,
+            recomputes,
             year_end,
             year_end_reading,
         ],
         handlers=HANDLERS,
-        background=[_close_clients, _simulate, _archive],
+        background=[_close_clients, _simulate, _recompute, _archive],
     )
     keep_time_by(app.state.clock)
     app.state.ranking_pages = Pages()
     app.state.simulations = simulating(
         app.state.database, app.state.clock, settings.simulation_lease_seconds, settings.simulation_poll_seconds
+    )
+    app.state.recomputes = recomputing(
+        app.state.database, app.state.clock, settings.recompute_lease_seconds, settings.recompute_poll_seconds
     )
     app.state.archives = None  # without a key to sign with none is written
     if settings.archive_key_file:
@@ -77,6 +83,12 @@ async def _simulate(app: FastAPI) -> None:
     """Run waiting simulations for the life of the process."""
     if app.state.settings.simulation_worker:
         await app.state.simulations.run()
+
+
+async def _recompute(app: FastAPI) -> None:
+    """Do waiting pieces of recomputes for the life of the process."""
+    if app.state.settings.recompute_worker:
+        await app.state.recomputes.run()
 
 
 async def _archive(app: FastAPI) -> None:

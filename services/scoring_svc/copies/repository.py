@@ -205,14 +205,16 @@ def _value_text(fact: Fact) -> str | None:
 
 
 async def newest_facts(
-    connection: Connection, period: str, metrics: Iterable[UUID]
+    connection: Connection, period: str, metrics: Iterable[UUID], units: Sequence[UUID] | None = None
 ) -> dict[tuple[UUID, UUID], StoredFact]:
-    """The newest version of every fact of these metrics in a period, by (metric, unit)."""
+    """The newest version of every fact of these metrics in a period, of all units or of some, by (metric, unit)."""
     rows = await connection.fetch(
         "SELECT DISTINCT ON (metric_id, unit_id) metric_id, unit_id, version, state, value, reason FROM facts "
-        "WHERE period = $1 AND metric_id = ANY($2::uuid[]) ORDER BY metric_id, unit_id, version DESC",
+        "WHERE period = $1 AND metric_id = ANY($2::uuid[]) AND ($3::uuid[] IS NULL OR unit_id = ANY($3)) "
+        "ORDER BY metric_id, unit_id, version DESC",
         period,
         list(metrics),
+        units,
     )
     return {(metric, unit): _fact(*told) for metric, unit, *told in rows}
 

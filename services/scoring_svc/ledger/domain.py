@@ -18,6 +18,8 @@ PeriodState = Literal["open", "fenced", "confirmed", "closed"]
 Verb = Literal["fence", "confirm", "close"]
 CellStatus = Literal["scored", "exempt", "not_scorable", "refused"]
 NOTHING = Decimal(0)
+NOT_EVALUATED = "UNIT_NOT_EVALUATED"
+"""The code of a cell whose unit a later version of the card left out."""
 
 
 class PeriodNotFenced(Refused):

@@ -153,15 +153,17 @@ async def keep_exclusions(
 
 
 async def standing_cells(
-    connection: Connection, period: str, indicators: Iterable[UUID]
+    connection: Connection, period: str, indicators: Iterable[UUID], units: Sequence[UUID] | None = None
 ) -> Mapping[tuple[UUID, UUID], Standing]:
-    """The cells of indicators as they stand, by (indicator, unit)."""
+    """The cells of indicators as they stand, of all units or of some, by (indicator, unit)."""
     rows = await connection.fetch(
         "SELECT indicator_id, unit_id, standing, entered_version, indicator_version, state, code, note, "
         "full_marks, score, entries, inputs "
-        "FROM cells WHERE period = $1 AND indicator_id = ANY($2::uuid[])",
+        "FROM cells WHERE period = $1 AND indicator_id = ANY($2::uuid[]) "
+        "AND ($3::uuid[] IS NULL OR unit_id = ANY($3))",
         period,
         list(indicators),
+        units,
     )
     return {
         (row["indicator_id"], row["unit_id"]): Standing(
@@ -221,8 +223,8 @@ async def put_cells(
     *,
     confirmed: bool,
     at: datetime,
-) -> None:
-    """Write cells as they now stand; a cell that stays as it was keeps its version.
+) -> int:
+    """Write cells as they now stand; a cell that stays as it was keeps its version. Returns how many were written.
 
     `standing`: the cells that are there; the caller holds them, so that no other comes meanwhile.
     """
@@ -231,10 +233,10 @@ async def put_cells(
         await copy_lines(driver, "cells", _CELL_COLUMNS, _cell_lines(added, confirmed=confirmed, at=at))
     rows = rows if not added else [row for row in rows if (row.group.card.indicator_id, row.scored.unit_id) in standing]
     if not rows:
-        return
+        return len(added)
     scored = [row.scored for row in rows]
     cards = [row.group.card for row in rows]
-    await driver.execute(
+    told = await driver.execute(
         _PUT_CELLS,
         period,
         "confirmed" if confirmed else "provisional",
@@ -254,6 +256,7 @@ async def put_cells(
         [card.version for card in cards],
         [row.group.rule.hash for row in rows],
     )
+    return len(added) + int(told.split()[-1])
 
 
 def _cell_lines(rows: Iterable[CellRow], *, confirmed: bool, at: datetime) -> Iterator[str]:

@@ -47,6 +47,14 @@ class Cause:
 
 
 @dataclass(frozen=True)
+class Rescored:
+    """How many cells were scored, and how many of them were written because they changed."""
+
+    cells: int = 0
+    changed: int = 0
+
+
+@dataclass(frozen=True)
 class Read:
     """A card to be scored, and what surrounded it at the confirmation; `then` is None while the period may change."""
 
@@ -110,12 +118,44 @@ async def apply_surroundings(uow: UnitOfWork, at: datetime, *, calendar: bool, u
         await rescore(uow, parse_period(key), found, None, Cause(at))
 
 
+async def score_again(
+    uow: UnitOfWork,
+    set_id: UUID,
+    period: Period,
+    indicators: Collection[UUID],
+    units: Sequence[UUID] | None,
+    at: datetime,
+) -> Rescored:
+    """Score indicators of an open or fenced period from the newest facts, for all units or for some, as a recompute.
+
+    `units` only for rules whose units do not see each other. The cards are read once their metrics are held: a version
+    that comes at the same moment scores before or after.
+    """
+    driver = await uow.driver()
+    await copies.hold_surroundings(driver, alone=False)
+    cards: list[IndicatorPublished] = []
+    while True:
+        of_set = await copies.cards_of_set(driver, set_id, period)
+        known, cards = cards, [card for card in of_set if card.indicator_id in indicators]
+        if known == cards:
+            return await rescore(uow, period, cards, None, Cause(at), units)
+        await copies.hold_metrics(driver, {metric for card in cards for metric in metrics_of(card)}, alone=False)
+
+
 async def rescore(
-    uow: UnitOfWork, period: Period, cards: Sequence[IndicatorPublished], changed: Changed | None, cause: Cause
-) -> None:
-    """Score the cells of these cards that depend on the changed facts, or all that have facts if `changed` is None."""
+    uow: UnitOfWork,
+    period: Period,
+    cards: Sequence[IndicatorPublished],
+    changed: Changed | None,
+    cause: Cause,
+    units: Sequence[UUID] | None = None,
+) -> Rescored:
+    """Score the cells of these cards that depend on the changed facts, or all that have facts if `changed` is None.
+
+    `units` limits it to these units, of rules whose units do not see each other.
+    """
     if not cards:
-        return
+        return Rescored()
     driver = await uow.driver()
     states: dict[UUID, PeriodRow] = {}
     for set_id in sorted({card.set_id for card in cards}):
@@ -123,18 +163,19 @@ async def rescore(
     # A card, a group or a calendar that comes after confirmation does not reach back; only facts are amended.
     open_cards = [card for card in cards if changed is not None or states[card.set_id].state in {"open", "fenced"}]
     await repository.hold_groups(driver, period.key, [card.indicator_id for card in open_cards])
-    standing = await repository.standing_cells(driver, period.key, [card.indicator_id for card in open_cards])
+    standing = await repository.standing_cells(driver, period.key, [card.indicator_id for card in open_cards], units)
     reads = [
         Read(card, None)
         if states[card.set_id].state in {"open", "fenced"}
         else await _as_confirmed(uow, card, standing, period)
         for card in open_cards
     ]
-    groups = await _prepare(uow, period, [read for read in reads if read is not None], changed)
+    groups = await _prepare(uow, period, [read for read in reads if read is not None], changed, units)
     if not groups:
-        return
+        return Rescored()
     await repository.keep_calendars(driver, groups)
     scored = await _scored(uow, groups)
+    written = 0
     for set_id, state in states.items():
         results = [(group, cells) for group, cells in zip(groups, scored, strict=True) if group.card.set_id == set_id]
         if not results:
@@ -144,7 +185,8 @@ async def rescore(
         elif state.state == "confirmed":
             await _amend(uow, set_id, period, results, standing, cause)
         else:
-            await _put_provisional(uow, set_id, period, results, standing, cause)
+            written += await _put_provisional(uow, set_id, period, results, standing, cause)
+    return Rescored(sum(map(len, scored)), written)
 
 
 async def _hold(uow: UnitOfWork, set_id: UUID, period: Period) -> PeriodRow:
@@ -177,11 +219,13 @@ async def _as_confirmed(
     return Read(card, as_confirmed(card, {unit: known.scored for unit, known in cells.items()}, calendar))
 
 
-async def _prepare(uow: UnitOfWork, period: Period, reads: Sequence[Read], changed: Changed | None) -> list[Group]:
+async def _prepare(
+    uow: UnitOfWork, period: Period, reads: Sequence[Read], changed: Changed | None, limit: Sequence[UUID] | None
+) -> list[Group]:
     driver = await uow.driver()
     metrics = {metric for read in reads for metric in metrics_of(read.card)}
-    facts = await copies.newest_facts(driver, period.key, metrics)
-    units = {unit for read in reads for unit in read.card.evaluated_unit_ids}
+    facts = await copies.newest_facts(driver, period.key, metrics, limit)
+    units = limit or {unit for read in reads for unit in read.card.evaluated_unit_ids}
     around = await repository.surroundings(driver, units, period.last)
     groups = []
     for card, then in ((read.card, read.then) for read in reads):
@@ -219,7 +263,7 @@ async def _put_provisional(
     results: Iterable[tuple[Group, Sequence[Scored]]],
     standing: Mapping[Cell, Standing],
     cause: Cause,
-) -> None:
+) -> int:
     """Overwrite provisional cells; a loss of an immediate indicator enters the ledger at once."""
     driver = await uow.driver()
     rows: list[CellRow] = []
@@ -247,7 +291,7 @@ async def _put_provisional(
                 deduction.deduction_id,
                 after={"version": deduction.version, "loss": deduction.loss},
             )
-    await repository.put_cells(driver, period.key, rows, standing, confirmed=False, at=cause.at)
+    return await repository.put_cells(driver, period.key, rows, standing, confirmed=False, at=cause.at)
 
 
 async def _amend(

@@ -1,7 +1,17 @@
 """All recipes; a route that has none fails the matrix by its name."""
 
 from tests.permissions.recipe import Recipe
-from tests.permissions.recipes import audit, bonus, indicator, reports, scoring, simulation, submission, year_end
+from tests.permissions.recipes import (
+    audit,
+    bonus,
+    indicator,
+    recomputes,
+    reports,
+    scoring,
+    simulation,
+    submission,
+    year_end,
+)
 
 RECIPES: tuple[Recipe, ...] = (
     # First of all: a year's result is made final before anybody amends what it rests on.
@@ -10,6 +20,7 @@ RECIPES: tuple[Recipe, ...] = (
     *submission.RECIPES,
     *scoring.RECIPES,
     *bonus.RECIPES,
+    *recomputes.RECIPES,
     *reports.RECIPES,
     *simulation.RECIPES,
     *audit.RECIPES,
