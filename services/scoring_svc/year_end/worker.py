@@ -85,6 +85,8 @@ class Archivist:
         known = await repository.hold_result(driver, result_id)
         if known is None:
             raise NotFound
+        if known.state == "archived":
+            return  # whoever took the job over has done it; this lease is lost, and nothing of it is kept
         number = 0
         made.file.seek(0)
         while piece := made.file.read(_PIECE):
