@@ -20,6 +20,8 @@ _OFFICE = frozenset({Role.PERFORMANCE_OFFICE})
 
 PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "problems.read": _READERS,
+    # What became of deductions, by id and state alone, for a service that puts it before whoever may read it.
+    "problems.register": frozenset({Role.SERVICE}),
     # The unit itself says why it lost points.
     "problems.analyse": _UNIT,
     # The table is public within the bureau: everybody may know what follows from a loss.

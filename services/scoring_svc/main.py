@@ -6,6 +6,8 @@ from fastapi import FastAPI
 
 from services.scoring_svc.bonus.api import router as bonus
 from services.scoring_svc.bonus.ledger_api import router as bonus_ledger
+from services.scoring_svc.documents.api import router as documents
+from services.scoring_svc.documents.worker import Reports, run_reports
 from services.scoring_svc.engine.api import router as engine
 from services.scoring_svc.event_handlers import HANDLERS, keep_time_by
 from services.scoring_svc.ledger.api import router as ledger
@@ -46,11 +48,12 @@ def create_app(settings: ScoringSettings | None = None) -> FastAPI:
             reports,
             simulation,
             recomputes,
+            documents,
             year_end,
             year_end_reading,
         ],
         handlers=HANDLERS,
-        background=[_close_clients, _simulate, _recompute, _archive],
+        background=[_close_clients, _simulate, _recompute, run_reports, _archive],
     )
     keep_time_by(app.state.clock)
     app.state.ranking_pages = Pages()
@@ -60,6 +63,7 @@ def create_app(settings: ScoringSettings | None = None) -> FastAPI:
     app.state.recomputes = recomputing(
         app.state.database, app.state.clock, settings.recompute_lease_seconds, settings.recompute_poll_seconds
     )
+    app.state.reports = Reports(app.state.database, app.state.clock, settings)
     app.state.archives = None  # without a key to sign with none is written
     if settings.archive_key_file:
         lease, poll = settings.archive_lease_seconds, settings.archive_poll_seconds

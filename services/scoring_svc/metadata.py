@@ -8,6 +8,7 @@ kernel.define(metadata)
 
 from services.scoring_svc.bonus import tables as bonus  # noqa: E402, F401 - the rooms add their tables to `metadata`
 from services.scoring_svc.copies import tables as copies  # noqa: E402, F401 - see above
+from services.scoring_svc.documents import tables as documents  # noqa: E402, F401 - see above
 from services.scoring_svc.ledger import tables as ledger  # noqa: E402, F401 - see above
 from services.scoring_svc.ranking import tables as ranking  # noqa: E402, F401 - see above
 from services.scoring_svc.recomputes import tables as recomputes  # noqa: E402, F401 - see above

@@ -45,6 +45,10 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "bonus.decide": _OFFICE,
     # Points that the bureau itself lost are apportioned by its office.
     "external_losses.write": _OFFICE,
+    # A report puts together what its asker may read anyway; problems in it are for whom audit_svc shows them to.
+    "reports.make": _READERS,
+    "reports.read": _READERS,
+    "reports.problems": _READERS - {Role.EVALUATING_DEPARTMENT},
     # What-if and diagnostics: the office over the whole set, a department over the indicators that it evaluates.
     "simulations.run": _OFFICE | {Role.EVALUATING_DEPARTMENT},
     "simulations.read": _OFFICE | {Role.EVALUATING_DEPARTMENT},

@@ -21,6 +21,7 @@ NAMES = (
     "explanation",
     "whatif",
     "score_city_year",
+    "rescore_latency",
 )
 
 

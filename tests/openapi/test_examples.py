@@ -43,6 +43,7 @@ async def test_every_example_does_what_it_says(postgres: Postgres, issuer: TestI
         await _simulations(prepared)
         made = await prepared.send(_C, "POST", "/v1/recomputes", OFFICE)
         assert made["pieces"]["all"] > 0
+        await _reports(prepared)
         await _bonuses(prepared)
         await _follow_up(prepared)
         await _half_year(prepared)
@@ -103,6 +104,11 @@ async def _scores(prepared: Prepared) -> None:
 async def _simulations(prepared: Prepared) -> None:
     made = await prepared.send(_C, "POST", "/v1/simulations", OFFICE)
     assert (made["state"], made["simulated"], len(made["variants"])) == ("done", True, 3)
+
+
+async def _reports(prepared: Prepared) -> None:
+    made = await prepared.send(_C, "POST", "/v1/reports", OFFICE)
+    assert (made["state"], made["format"]) == ("waiting", "pdf")
 
 
 async def _bonuses(prepared: Prepared) -> None:

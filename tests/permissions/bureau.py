@@ -4,6 +4,7 @@ The broker is left out on purpose: each event in an outbox is handed to its read
 services.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -243,7 +244,18 @@ async def _facts_and_scores(bureau: Bureau) -> None:
     await done(scoring.post("/v1/rankings", json={"set": cards.SET["code"], "period": CONFIRMED}))
     await done(scoring.post("/v1/simulations", json=cards.simulation("QK-1")))
     await done(scoring.post("/v1/recomputes", json=cards.recompute(CONFIRMED)), 202)
+    await _report(bureau)
     await bureau.tell()
+
+
+async def _report(bureau: Bureau) -> None:
+    """The office's report of the confirmed period, done."""
+    scoring = bureau.ask("scoring_svc", OFFICE)
+    body = {"set": cards.SET["code"], "period": CONFIRMED, "format": "pdf"}
+    made = await done(scoring.post("/v1/reports", json=body), 202)
+    async with asyncio.timeout(30):
+        while (await done(scoring.get(f"/v1/reports/{made['report_id']}")))["state"] != "done":  # noqa: ASYNC110 - others write it
+            await asyncio.sleep(0.05)
 
 
 async def _follow_up(bureau: Bureau) -> None:

@@ -305,6 +305,12 @@ HOLES: tuple[Hole, ...] = (
         ("/recomputes",),
     ),
     Hole(
+        "a report is read by whoever knows its id",
+        "scoring_svc",
+        does_not_ask("scoring_svc.documents.use_cases", "demand_reader", waits=True),
+        ("/reports/{report_id}", "/content"),
+    ),
+    Hole(
         "appeals and uses of a year's result are answered to anybody",
         "scoring_svc",
         reaches_all("year_end.read"),

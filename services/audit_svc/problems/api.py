@@ -24,11 +24,12 @@ from services.audit_svc.problems.schemas import (
     ProblemOut,
     ReconciliationOut,
     RectificationBriefOut,
+    RegisteredOut,
     VerificationOut,
 )
 from services.audit_svc.rectification.repository import verifications_of
 from services.audit_svc.scope import clock_of, demand, demand_everywhere
-from services.audit_svc.shapes import Code, PeriodKey
+from services.audit_svc.shapes import Answer, Code, PeriodKey
 from services.audit_svc.views import one, page
 from shared.auth import Actor
 from shared.contracts.identity import set_id
@@ -47,7 +48,7 @@ from shared.http import (
 )
 
 router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["problems"])
-_Problem = TypeVar("_Problem", bound=ProblemOut)
+_Problem = TypeVar("_Problem", bound=Answer)
 _STILL_DUE = frozenset({"open", "rectifying", "returned", "extended"})
 
 
@@ -81,6 +82,25 @@ async def list_problems(
     rows = await page(driver, reading.PROBLEMS, actor.reach("problems.read"), today, filters, after, limit)
     days = await working_days(driver)
     return page_of(lambda row: _problem(ProblemOut, row, days, today), rows, limit, ("period", "problem_id"))
+
+
+@router.get("/problem-register")
+async def list_register(
+    request: Request,
+    actor: Annotated[Actor, permits("problems.register")],
+    uow: Uow,
+    indicator_set: Annotated[Code, Query(alias="set")],
+    period: PeriodKey,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Page[RegisteredOut]:
+    """The problems of a set and period, each by its deduction, with its state and nothing of its matter."""
+    demand_everywhere(actor, "problems.register")
+    driver, today = await uow.driver(), clock_of(request).today()
+    filters, after = {"set": indicator_set, "period": period}, decode_cursor(cursor, 2, ids=(1,))
+    rows = await page(driver, reading.PROBLEMS, actor.reach("problems.register"), today, filters, after, limit)
+    days = await working_days(driver)
+    return page_of(lambda row: _problem(RegisteredOut, row, days, today), rows, limit, ("period", "problem_id"))
 
 
 @router.get("/problems/{problem_id}")

@@ -95,6 +95,15 @@ class ProblemOut(NamedPair):
     version: int
 
 
+class RegisteredOut(Answer):
+    """What became of a deduction: its problem, how far the cure is, whether its day has passed."""
+
+    deduction_id: UUID
+    problem_id: UUID
+    state: ProblemState
+    overdue: bool
+
+
 class DeductionVersionOut(Answer):
     """One version of the deduction, as it was heard."""
 

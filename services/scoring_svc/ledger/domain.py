@@ -123,8 +123,7 @@ class Scored(NamedTuple):
         return self.state != "refused"
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(NamedTuple):
     """A cell as it stands: `entered` is its version in the ledger, 0 before the first entry."""
 
     scored: Scored

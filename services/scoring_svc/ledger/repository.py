@@ -1,6 +1,6 @@
 """All statements on the ledger's tables that scoring and the steps of a period need; answers to readers: reading.py."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -219,7 +219,7 @@ async def put_cells(
     driver: asyncpg.Connection,
     period: str,
     rows: Sequence[CellRow],
-    standing: Collection[tuple[UUID, UUID]],
+    standing: Mapping[tuple[UUID, UUID], Standing],
     *,
     confirmed: bool,
     at: datetime,
@@ -228,14 +228,19 @@ async def put_cells(
 
     `standing`: the cells that are there; the caller holds them, so that no other comes meanwhile.
     """
-    added = [row for row in rows if (row.group.card.indicator_id, row.scored.unit_id) not in standing]
+    added, again = [], []
+    for row in rows:
+        known = standing.get((row.group.card.indicator_id, row.scored.unit_id)) if standing else None
+        if known is None:
+            added.append(row)
+        elif known != Standing(row.scored, row.entered, confirmed, row.group.card.version):
+            again.append(row)
     if added:
         await copy_lines(driver, "cells", _CELL_COLUMNS, _cell_lines(added, confirmed=confirmed, at=at))
-    rows = rows if not added else [row for row in rows if (row.group.card.indicator_id, row.scored.unit_id) in standing]
-    if not rows:
+    if not again:
         return len(added)
-    scored = [row.scored for row in rows]
-    cards = [row.group.card for row in rows]
+    scored = [row.scored for row in again]
+    cards = [row.group.card for row in again]
     told = await driver.execute(
         _PUT_CELLS,
         period,
@@ -244,7 +249,7 @@ async def put_cells(
         [card.indicator_id for card in cards],
         [cell.unit_id for cell in scored],
         [card.set_id for card in cards],
-        [row.entered for row in rows],
+        [row.entered for row in again],
         [cell.state for cell in scored],
         [cell.code for cell in scored],
         [cell.note for cell in scored],
@@ -254,7 +259,7 @@ async def put_cells(
         [entries_text(cell.entries) for cell in scored],
         [inputs_text(cell.inputs) for cell in scored],
         [card.version for card in cards],
-        [row.group.rule.hash for row in rows],
+        [row.group.rule.hash for row in again],
     )
     return len(added) + int(told.split()[-1])
 

@@ -18,20 +18,22 @@ from shared.directory.held import days_of, last_place, reading_condition
 After = tuple[str, UUID] | None
 
 
-def _seen(unit_id: str, period: str) -> str:
+def seen_condition(unit_id: str, period: str) -> str:
+    """Whether the reader sees the records of a unit in a period; both are expressions of this code."""
     return reading_condition(unit_id, days_of(period), 1, "$4")
 
 
-_WITHIN = f"({_seen('c.unit_id', 'c.period')} OR {_seen('k.evaluating_unit_id', 'c.period')})"
-_CARD = "JOIN card_versions k ON k.indicator_id = c.indicator_id AND k.version = c.indicator_version "
+WITHIN = f"({seen_condition('c.unit_id', 'c.period')} OR {seen_condition('k.evaluating_unit_id', 'c.period')})"
+CARD = "JOIN card_versions k ON k.indicator_id = c.indicator_id AND k.version = c.indicator_version "
 _PLACE = f"LEFT JOIN directory_unit_spans u ON u.unit_id = c.unit_id AND {last_place('u', '$4')} "
-_BACK = (
+BACK = (
     "LEFT JOIN LATERAL (SELECT sum(points) AS points FROM bonus_entries e WHERE e.unit_id = c.unit_id "
     "AND e.indicator_id = c.indicator_id AND e.period = c.period) b ON true "
 )
 
 
-def _reader(reader: Reader) -> tuple[Any, ...]:
+def parameters_of(reader: Reader) -> tuple[Any, ...]:
+    """The first four parameters of every statement."""
     return (*reader.reach.parameters, reader.today)
 
 
@@ -50,8 +52,8 @@ async def seen_in(
     """In which of the periods the reader sees the records of which of the units."""
     rows = await connection.fetch(
         "SELECT one.unit_id, p.period FROM unnest($5::uuid[]) AS one(unit_id) CROSS JOIN unnest($6::text[]) "
-        f"AS p(period) WHERE {_seen('one.unit_id', 'p.period')}",
-        *_reader(reader),
+        f"AS p(period) WHERE {seen_condition('one.unit_id', 'p.period')}",
+        *parameters_of(reader),
         list(units),
         list(periods),
     )
@@ -66,10 +68,10 @@ async def cells_of_unit(
         await connection.fetch(
             "SELECT c.period, c.indicator_id, c.standing, c.entered_version, c.state, c.code, c.note, c.full_marks, "
             "c.score, c.loss, c.entries, c.inputs, c.indicator_version, coalesce(b.points, 0) AS won_back "
-            f"FROM cells c {_CARD}{_BACK}"
-            f"WHERE c.set_id = $5 AND c.unit_id = $6 AND c.period = ANY($7::text[]) AND {_WITHIN} "
+            f"FROM cells c {CARD}{BACK}"
+            f"WHERE c.set_id = $5 AND c.unit_id = $6 AND c.period = ANY($7::text[]) AND {WITHIN} "
             "ORDER BY k.code, c.period",
-            *_reader(reader),
+            *parameters_of(reader),
             set_id,
             unit_id,
             list(periods),
@@ -120,9 +122,9 @@ async def entries_beside(
         await connection.fetch(
             "SELECT e.entry_id, e.kind, e.period, e.points, e.reason, e.who, e.at FROM unit_entries e "
             "WHERE e.set_id = $5 AND e.unit_id = $6 AND e.period = ANY($7::text[]) "
-            f"AND {_seen('e.unit_id', 'e.period')} "
+            f"AND {seen_condition('e.unit_id', 'e.period')} "
             "ORDER BY e.at, e.entry_id",
-            *_reader(reader),
+            *parameters_of(reader),
             set_id,
             unit_id,
             list(periods),
@@ -140,7 +142,7 @@ _BOARD = (
     "coalesce(sum(c.full_marks) FILTER (WHERE c.state = 'scored'), 0) AS full_marks, "
     "coalesce(sum(c.score) FILTER (WHERE c.state = 'scored'), 0) AS score, "
     "coalesce(sum(c.loss) FILTER (WHERE c.state = 'scored'), 0) AS loss, coalesce(sum(b.points), 0) AS won_back "
-    f"FROM cells c {_CARD}{_PLACE}{_BACK}"
+    f"FROM cells c {CARD}{_PLACE}{BACK}"
 )
 
 
@@ -156,10 +158,10 @@ async def across_units(
     key = after or (None, None)
     return list(
         await connection.fetch(
-            f"{_BOARD} WHERE c.indicator_id = $5 AND c.period = ANY($6::text[]) AND {_WITHIN} "
+            f"{_BOARD} WHERE c.indicator_id = $5 AND c.period = ANY($6::text[]) AND {WITHIN} "
             "AND ($7::text IS NULL OR (coalesce(u.code, ''), c.unit_id) > ($7, $8::uuid)) "
             "GROUP BY c.unit_id, u.code, u.name ORDER BY 2, 1 LIMIT $9",
-            *_reader(reader),
+            *parameters_of(reader),
             indicator_id,
             list(periods),
             *key,
@@ -184,9 +186,9 @@ async def units_with_cells(
             "SELECT one.unit_id, coalesce(u.code, '') AS unit, u.name AS unit_name FROM unnest($6::uuid[]) "
             f"AS one(unit_id) LEFT JOIN directory_unit_spans u ON u.unit_id = one.unit_id AND {last_place('u', '$4')} "
             "WHERE ($8::text IS NULL OR (coalesce(u.code, ''), one.unit_id) > ($8, $9::uuid)) AND EXISTS ("
-            f"SELECT FROM cells c {_CARD} WHERE c.unit_id = one.unit_id AND c.set_id = $5 "
-            f"AND c.period = ANY($7::text[]) AND {_WITHIN}) ORDER BY 2, 1 LIMIT $10",
-            *_reader(reader),
+            f"SELECT FROM cells c {CARD} WHERE c.unit_id = one.unit_id AND c.set_id = $5 "
+            f"AND c.period = ANY($7::text[]) AND {WITHIN}) ORDER BY 2, 1 LIMIT $10",
+            *parameters_of(reader),
             set_id,
             list(units),
             list(periods),
@@ -203,10 +205,10 @@ async def losses_by_cell(
     return list(
         await connection.fetch(
             "SELECT c.unit_id, c.indicator_id, sum(c.full_marks) FILTER (WHERE c.state = 'scored') AS full_marks, "
-            f"sum(c.loss) FILTER (WHERE c.state = 'scored') AS loss FROM cells c {_CARD}"
-            f"WHERE c.set_id = $5 AND c.unit_id = ANY($6::uuid[]) AND c.period = ANY($7::text[]) AND {_WITHIN} "
+            f"sum(c.loss) FILTER (WHERE c.state = 'scored') AS loss FROM cells c {CARD}"
+            f"WHERE c.set_id = $5 AND c.unit_id = ANY($6::uuid[]) AND c.period = ANY($7::text[]) AND {WITHIN} "
             "GROUP BY c.unit_id, c.indicator_id",
-            *_reader(reader),
+            *parameters_of(reader),
             set_id,
             list(units),
             list(periods),
@@ -232,12 +234,12 @@ async def trend(
             "coalesce(sum(c.full_marks) FILTER (WHERE c.state = 'scored'), 0) AS full_marks, "
             "coalesce(sum(c.score) FILTER (WHERE c.state = 'scored'), 0) AS score, "
             "coalesce(sum(c.loss) FILTER (WHERE c.state = 'scored'), 0) AS loss, "
-            f"coalesce(sum(b.points), 0) AS won_back FROM cells c {_CARD}{_BACK}"
+            f"coalesce(sum(b.points), 0) AS won_back FROM cells c {CARD}{BACK}"
             "WHERE c.set_id = $5 AND c.period = ANY($6::text[]) AND ($7::uuid IS NULL OR c.unit_id = $7) "
             "AND ($8::uuid IS NULL OR c.indicator_id = $8) "
             f"AND ($8::uuid IS NOT NULL OR k.body::jsonb->>'type' <> 'veto') "
-            f"AND {_WITHIN} GROUP BY c.period ORDER BY c.period",
-            *_reader(reader),
+            f"AND {WITHIN} GROUP BY c.period ORDER BY c.period",
+            *parameters_of(reader),
             set_id,
             list(periods),
             unit_id,

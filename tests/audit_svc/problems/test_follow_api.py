@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from shared.http import encode_cursor
-from tests.audit_svc.stage import POLICY, Stage, deducted, deduction, digested, scores
+from tests.audit_svc.stage import POLICY, SET, Stage, deducted, deduction, digested, scores
 
 
 async def test_one_problem_per_deduction_that_follows_its_versions(stage: Stage) -> None:
@@ -123,6 +123,25 @@ async def test_each_sees_only_their_own_units(stage: Stage) -> None:
     assert {page["items"][0]["unit"], rest["items"][0]["unit"]} == {"A", "B"}
     assert rest["next"] is None
     assert (await stage.office.get("/v1/cases", params={"cursor": "x"})).status_code == 422
+
+
+async def test_a_service_learns_what_became_of_deductions_and_nothing_else(stage: Stage) -> None:
+    await stage.publish_policy()
+    await stage.service.deliver(deducted(deduction("A", "2015-02", "9"), deduction("B", "2015-02", "9")))
+    problems = {one["deduction_id"]: one for one in (await stage.office.get("/v1/problems")).json()["items"]}
+    peer, told = stage.service.client(client="peer"), {"set": SET, "period": "2015-02", "limit": 1}
+    first = (await peer.get("/v1/problem-register", params=told)).json()
+    second = (await peer.get("/v1/problem-register", params={**told, "cursor": first["next"]})).json()
+    assert second["next"] is None
+    rows = first["items"] + second["items"]
+    names = ("deduction_id", "problem_id", "state", "overdue")
+    assert {one["deduction_id"]: one for one in rows} == {
+        key: {name: problem[name] for name in names} for key, problem in problems.items()
+    }
+    other = await peer.get("/v1/problem-register", params={**told, "period": "2015-03"})
+    assert other.json() == {"items": [], "next": None}
+    refused = await stage.office.get("/v1/problem-register", params=told)
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
 
 
 @pytest.mark.parametrize("path", ["problems", "cases", "interviews", "rectifications", "findings"])

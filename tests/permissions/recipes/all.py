@@ -4,6 +4,7 @@ from tests.permissions.recipe import Recipe
 from tests.permissions.recipes import (
     audit,
     bonus,
+    documents,
     indicator,
     recomputes,
     reports,
@@ -23,5 +24,6 @@ RECIPES: tuple[Recipe, ...] = (
     *recomputes.RECIPES,
     *reports.RECIPES,
     *simulation.RECIPES,
+    *documents.RECIPES,
     *audit.RECIPES,
 )

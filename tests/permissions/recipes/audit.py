@@ -133,6 +133,18 @@ _CAUSE = {"causes": [{"kind": "process", "text": "原因"}], "text": "原因"}
 RECIPES = (
     _rows("/v1/problems", "problems.read"),
     _object("/v1/problems/{problem_id}", "problems.read", _of("problems", 2)),
+    # Services alone, over the whole bureau; it names no unit.
+    Recipe(
+        _A,
+        "GET",
+        "/v1/problem-register",
+        "object",
+        plain("/v1/problem-register", set=_SET, period=CONFIRMED),
+        whole_bureau("problems.register"),
+        _ONE,
+        shows=False,
+        names=True,
+    ),
     _rows("/v1/cases", "problems.read"),
     _object("/v1/cases/{case_id}", "problems.read", _of("cases", 2)),
     common(_A, "policies.read", "/v1/policies/{code}", code="QP"),

@@ -24,7 +24,7 @@ from services.scoring_svc.engine.workdays import WorkingCalendar
 
 _ROOMS = ((6, 12), (4, 12), (4, 10), (4, 8), (2, 8), (2, 6), (2, 5))
 _MOST_PLANS = 4_096
-LADDER = tuple(Room(places, 10**digits, units) for places, digits in _ROOMS for units in (4_096, 256))
+LADDER = tuple(Room(places, 10**digits, units) for places, digits in _ROOMS for units in (32_768, 4_096, 256))
 """What facts without declared places or ends may have, and groups; the first under which all fits is taken."""
 
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "scoring_svc_year_end"
-down_revision = "scoring_svc_recomputes"
+down_revision = "scoring_svc_reports"
 branch_labels = None
 depends_on = None
 
