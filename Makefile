@@ -8,13 +8,13 @@ LOCAL := $(RUN) -m deploy.local
 export PYTHONPATH := .
 export PYTHONUTF8 := 1
 
-# What a person may give: PYTHON=python3.12, ARGS=--once, only=…, seconds=…, CASES=…, e=…, person=…, client=…, role=…, unit=…, to=…
+# What a person may give: PYTHON=python3.12, ARGS=--once, only=…, seconds=…, CASES=…, e=…, file=…, key=…, person=…, client=…, role=…, unit=…, to=…
 PYTHON ?=
 ARGS ?=
 service ?= audit_svc
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean start stop test check format bench chaos cases trace token people clock logs \
+.PHONY: help demo demo-clean start stop test check format bench chaos cases verify-archive trace token people clock logs \
 	dead-letters redrive topology trail-verify contracts lock local development
 
 help: ## list the chores
@@ -79,6 +79,9 @@ chaos: development ## break things and count: only=R5 seconds=60 (seconds=full: 
 
 cases: local ## evaluate scoring-rule cases with the real engine (CASES=FILE: your own)
 	@$(RUN) -m services.scoring_svc.engine.cases $(if $(CASES),"$(CASES)")
+
+verify-archive: local ## verify the archive of a year, offline: file=PATH (key=PUBLIC_KEY: the key that you trust)
+	@$(RUN) -m services.scoring_svc.year_end.verify "$(file)" $(if $(key),--key "$(key)")
 
 trace: local ## the files of the tour of an event: e=indicator.deducted.v1
 	@$(RUN) -m shared.contracts.trace $(e)

@@ -42,6 +42,11 @@ class Home:
         return self.state / "clock.jsonl"
 
     @property
+    def archive_key(self) -> Path:
+        """The key that archives of years are signed with; its public half lies beside it."""
+        return self.state / "archive-key.json"
+
+    @property
     def secrets(self) -> SecretStore:
         """Passwords of PostgreSQL's roles and NATS' users."""
         return SecretStore(self.state / "secrets.json")

@@ -159,6 +159,7 @@ def _environment(service: str, addresses: Addresses, home: Home, database_url: s
         "LIANDONG_CLIENT_SECRET": home.clients.get(service),
         "LIANDONG_STATIC_APPOINTMENTS": json.dumps(dict(STATIC_APPOINTMENTS)),
         "LIANDONG_CLOCK_FILE": str(home.clock_journal),
+        "LIANDONG_ARCHIVE_KEY_FILE": str(home.archive_key),
         "LIANDONG_INDICATOR_URL": addresses.indicator,
         "LIANDONG_SUBMISSION_URL": addresses.submission,
         "LIANDONG_SCORING_URL": addresses.scoring,

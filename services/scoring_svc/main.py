@@ -24,6 +24,10 @@ from services.scoring_svc.reports.api import router as reports
 from services.scoring_svc.settings import ScoringSettings
 from services.scoring_svc.simulation.api import router as simulation
 from services.scoring_svc.simulation.worker import simulating
+from services.scoring_svc.year_end.api import router as year_end
+from services.scoring_svc.year_end.reading_api import router as year_end_reading
+from services.scoring_svc.year_end.signing import key_at
+from services.scoring_svc.year_end.worker import archiving
 from shared.service import build
 
 
@@ -49,9 +53,11 @@ def create_app(settings: ScoringSettings | None = None) -> FastAPI:
             documents,
             people,
             personal_results,
+            year_end,
+            year_end_reading,
         ],
         handlers=HANDLERS,
-        background=[_close_clients, _simulate, _recompute, run_reports],
+        background=[_close_clients, _simulate, _recompute, run_reports, _archive],
     )
     keep_time_by(app.state.clock)
     app.state.ranking_pages = Pages()
@@ -62,6 +68,12 @@ def create_app(settings: ScoringSettings | None = None) -> FastAPI:
         app.state.database, app.state.clock, settings.recompute_lease_seconds, settings.recompute_poll_seconds
     )
     app.state.reports = Reports(app.state.database, app.state.clock, settings)
+    app.state.archives = None  # without a key to sign with none is written
+    if settings.archive_key_file:
+        lease, poll = settings.archive_lease_seconds, settings.archive_poll_seconds
+        app.state.archives = archiving(
+            app.state.database, app.state.clock, key_at(settings.archive_key_file), lease, poll
+        )
     app.state.submission = None  # made at the first fence
     return app
 
@@ -85,3 +97,9 @@ async def _recompute(app: FastAPI) -> None:
     """Do waiting pieces of recomputes for the life of the process."""
     if app.state.settings.recompute_worker:
         await app.state.recomputes.run()
+
+
+async def _archive(app: FastAPI) -> None:
+    """Write waiting archives for the life of the process."""
+    if app.state.settings.archive_worker and app.state.archives is not None:
+        await app.state.archives.run()

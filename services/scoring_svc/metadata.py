@@ -14,3 +14,4 @@ from services.scoring_svc.people import tables as people  # noqa: E402, F401 - s
 from services.scoring_svc.ranking import tables as ranking  # noqa: E402, F401 - see above
 from services.scoring_svc.recomputes import tables as recomputes  # noqa: E402, F401 - see above
 from services.scoring_svc.simulation import tables as simulation  # noqa: E402, F401 - see above
+from services.scoring_svc.year_end import tables as year_end  # noqa: E402, F401 - see above

@@ -62,6 +62,13 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "personal.lead": frozenset({Role.UNIT_LEADER}),
     # Who gave which mark.
     "personal_marks.read": _OFFICE | {Role.AUDITOR},
+    # The year's end: the office runs it, the committee approves and rules on appeals, neither for the other. How far a
+    # result has come shows no unit's data; appeals and what follows from a result are shown within reach.
+    "year_end.read": _READERS,
+    "year_end.run": _OFFICE,
+    "year_end.approve": frozenset({Role.COMMITTEE}),
+    # An archive holds every fact and score of every unit.
+    "archives.read": _OFFICE | {Role.AUDITOR},
     # The pre-heat of the next year is asked for by indicator_svc too.
     "preheats.read": _OFFICE | {Role.EVALUATING_DEPARTMENT, Role.SERVICE},
 }

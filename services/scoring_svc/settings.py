@@ -1,5 +1,7 @@
 """What scoring_svc is told by its environment, beyond what every service is told."""
 
+from pathlib import Path
+
 from shared.settings import Settings
 
 
@@ -16,6 +18,9 @@ class ScoringSettings(Settings):
     `report_seconds`, `report_memory_bytes`: what the process that writes one document may take.
     `report_keep_days`, `report_keep_newest`, `report_most_bytes`: how long files are kept, how many of one asker, how
     large one may be.
+    `archive_key_file`: the private key (JWK, Ed25519) that archives of years are signed with, made there if the file is
+    missing, its public half beside it. Without one no archive is written.
+    `archive_worker`, `archive_lease_seconds`, `archive_poll_seconds`: as for simulations.
     """
 
     submission_url: str | None = None
@@ -36,3 +41,7 @@ class ScoringSettings(Settings):
     report_keep_days: int = 90
     report_keep_newest: int = 20
     report_most_bytes: int = 20_000_000
+    archive_key_file: Path | None = None
+    archive_worker: bool = True
+    archive_lease_seconds: float = 15.0
+    archive_poll_seconds: float = 2.0

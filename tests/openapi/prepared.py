@@ -16,7 +16,7 @@ SET, CONDUCT = "WH2015-DISTRICT", "WH2015-CONDUCT"
 DISTRICTS = ("420102", "420103", "420105")
 COLLECTION, REVENUE, FINDINGS = "M-COL-UNREGISTERED", "M-REV-REVENUE-PLAN-COMPLETED", "M-COND-04"
 OFFICE, HEAD, LEADER, LIAISON = "P0011", "P0001", "P0131", "P0132"
-NEXT_HEAD = "P0002"
+NEXT_HEAD, THIRD_HEAD = "P0002", "P0003"
 OPINION = "P0301"
 FIRST, SECOND = "P0201", "P0202"
 _SINCE = "2015-01-01"
@@ -89,12 +89,14 @@ async def rest_of_the_organisation(bureau: Bureau) -> None:
         (LIAISON, "420102"),
         (FIRST, "420100"),
         (SECOND, "420100"),
+        (THIRD_HEAD, "420100"),
     ]
     people = [{"code": code, "name": "人员", "unit_code": unit, "post": "干部"} for code, unit in staff]
     await done(setup.post("/v1/person-batches", json={"people": people}))
     terms = [
         (OFFICE, "performance_office", "420100", "all"),
         (HEAD, "committee", "420100", "all"),
+        (THIRD_HEAD, "committee", "420100", "all"),
         (OPINION, "evaluating_department", "D-REV", "own"),
         (LEADER, "unit_leader", "420102", "own"),
         (FIRST, "inspector", "420100", "all"),
@@ -122,9 +124,14 @@ async def rest_of_the_metrics(bureau: Bureau) -> None:
     await done(bureau.ask("indicator_svc", "setup").post("/v1/metric-batches", json=metrics))
 
 
+def it_is(bureau: Bureau, month: int, day: int) -> None:
+    """Let it be noon of a day of 2015 for all services."""
+    bureau.services["audit_svc"].app.state.clock.set(datetime(2015, month, day, 12, tzinfo=SHANGHAI), by="test")
+
+
 async def head_recalled(bureau: Bureau) -> None:
     """The day of the interview has come, and after it the head is recalled and succeeded."""
-    bureau.services["audit_svc"].app.state.clock.set(datetime(2015, 3, 16, 12, tzinfo=SHANGHAI), by="test")
+    it_is(bureau, 3, 16)
     setup = bureau.ask("indicator_svc", "setup")
     person = {"code": NEXT_HEAD, "name": "人员", "unit_code": "420100", "post": "局长"}
     await done(setup.post("/v1/person-batches", json={"people": [person]}))

@@ -68,7 +68,13 @@ def test_every_body_has_an_example(document: dict[str, Any]) -> None:
     assert without == []
 
 
-_FILES = frozenset({"application/pdf", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"})
+_FILES = frozenset(
+    {
+        "application/pdf",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "application/zip",
+    }
+)
 
 
 def test_every_answer_has_a_shape(document: dict[str, Any]) -> None:

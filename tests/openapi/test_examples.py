@@ -16,9 +16,11 @@ from tests.openapi.prepared import (
     OPINION,
     REVENUE,
     SET,
+    THIRD_HEAD,
     Prepared,
     fenced,
     head_recalled,
+    it_is,
     rest_of_the_facts,
     rest_of_the_metrics,
     rest_of_the_organisation,
@@ -47,6 +49,7 @@ async def test_every_example_does_what_it_says(postgres: Postgres, issuer: TestI
         await _follow_up(prepared)
         await _half_year(prepared)
         await _personal_results(prepared)
+        await _year_end(prepared)
         assert prepared.unsent() == [], "examples that nobody tried; send them in tests/openapi/test_examples.py"
 
 
@@ -209,3 +212,27 @@ async def _personal_results(prepared: Prepared) -> None:
     # Ten days and more at the coefficient of one district, the rest at that of the other, which lost everything.
     told = [(one["unit"], one["days"]) for one in shown["postings"]]
     assert (told, shown["base"], shown["grade"]) == ([("420103", 11), ("420102", 20)], "90", "basic")
+
+
+async def _year_end(prepared: Prepared) -> None:
+    bureau, send, at = prepared.bureau, prepared.send, "/v1/year-results/{result_id}"
+    ranking = await done(bureau.ask(_C, OFFICE).post("/v1/rankings", json={"set": SET, "period": "2015-06-YTD"}))
+    stands_on = {"ranking_id": ranking["ranking_id"]}
+    made = await send(_C, "POST", "/v1/year-results", OFFICE, told=stands_on)
+
+    async def step(verb: str, who: str = OFFICE, told: dict[str, str] | None = None, **places: object) -> None:
+        nonlocal made
+        path, version = f"{at}/{verb}", made["version"]
+        made = await send(_C, "POST", path, who, version=version, told=told, result_id=made["result_id"], **places)
+
+    await step("revision", told=stands_on)
+    await step("approval", NEXT_HEAD)
+    await step("notice")
+    it_is(bureau, 12, 14)
+    await step("appeals")
+    await step("appeals/{number}/decision", THIRD_HEAD, number=1)
+    it_is(bureau, 12, 19)
+    await step("finalisation")
+    await step("uses")
+    await step("uses/{number}/withdrawal", number=2)
+    assert (made["state"], made["notice_last"]) == ("final", "2015-12-18")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 import httpx
 
@@ -46,6 +47,9 @@ OFFICE, HEAD, FEED, VICTIM_FEED = "P-OFFICE", "P-HEAD", "cl-feed", "cl-victim"
 NEXT_HEAD = "P-NEXT-HEAD"  # since the head was recalled, after the interviews that were held
 FIRST, SECOND = "P-INSPECTOR-1", "P-INSPECTOR-2"
 CONFIRMED, OPEN = "2015-01", "2015-02"
+YEAR_SPAN = "2015-01-YTD"
+# State, and last day of the notice: one that runs, one that has ended, and what comes after.
+YEAR_ENDS = (("noticed", "2015-02-10"), ("noticed", "2015-02-09"), ("final", "2015-02-09"), ("archived", "2015-02-09"))
 _STATIC = {"setup": "operator", "indicator_svc": "service", "scoring_svc": "service"}
 
 
@@ -120,7 +124,7 @@ async def four_services(cluster: Cluster, issuer: TestIssuer, directory: Path) -
         token_url = await stack.enter_async_context(served(tokens_for_services(issuer))) + "/token"
         services: dict[str, RunningService] = {}
 
-        async def start(name: str, **addresses: str) -> RunningService:
+        async def start(name: str, **addresses: Any) -> RunningService:
             settings: dict[str, Any] = {"token_url": token_url, "client_id": name, "client_secret": "s", **addresses}
             made = running_service(name, cluster, issuer, clock_file=journal, static=_STATIC, **settings)
             services[name] = await stack.enter_async_context(made)
@@ -128,7 +132,8 @@ async def four_services(cluster: Cluster, issuer: TestIssuer, directory: Path) -
 
         submission = await start("submission_svc")
         submission_url = await stack.enter_async_context(served(submission.app))
-        scoring = await start("scoring_svc", submission_url=submission_url)
+        archives = {"archive_key_file": directory / "archive-key.json", "archive_worker": False}
+        scoring = await start("scoring_svc", submission_url=submission_url, **archives)
         scoring_url = await stack.enter_async_context(served(scoring.app))
         await start("indicator_svc", scoring_url=scoring_url)
         await start("audit_svc")
@@ -148,6 +153,7 @@ async def founded(
         await _follow_up(bureau)
         await _bonuses(bureau)
         await _personal_results(bureau)
+        await _year_ends(bureau)
         await _turn(bureau)
         yield bureau
 
@@ -303,6 +309,45 @@ async def _personal_results(bureau: Bureau) -> None:
             caps = [{"person": victim(unit), "not_above": "fair", "reason": secret(unit)} for unit in EVALUATED]
             body = {"reason": "通报批评", "caps": caps}
             await done(office.post(f"{at}/publication", json=body, headers=_tag(known)))
+
+
+async def _year_ends(bureau: Bureau) -> None:
+    """A ranking since the beginning of the year; results in later states, each as if of another year.
+
+    What they take from people and days stands in rows only: the matrix asks who may go on, not how one came there.
+    """
+    reads = bureau.services["scoring_svc"].database.reads
+    body = {"set": cards.SET["code"], "period": YEAR_SPAN}
+    ranking = await done(bureau.ask("scoring_svc", OFFICE).post("/v1/rankings", json=body))
+    for year, (state, last) in enumerate(YEAR_ENDS, start=2101):
+        key = uuid5(NAMESPACE_OID, f"{state} {last}")
+        await reads.execute(
+            "INSERT INTO year_results (result_id, version, state, set_id, year, period, ranking_id, ranking_version, "
+            "drafted_by, approved_by, notice_first, notice_last, opened_at, updated_at) SELECT $1, 4, $2, set_id, $3, "
+            "period, ranking_id, version, 'D', 'K', $4, $4, published_at, published_at FROM rankings "
+            "WHERE ranking_id = $5",
+            key, state, year, date.fromisoformat(last), UUID(ranking["ranking_id"]),
+        )  # fmt: skip
+        for number, unit in enumerate(EVALUATED, start=1):
+            if (state, last) == YEAR_ENDS[0]:
+                await reads.execute(
+                    "INSERT INTO year_appeals (result_id, number, unit_id, matter, filed_by, filed_on, "
+                    "ranking_version, against, entered_by, entered_at) "
+                    "VALUES ($1, $2, $3, $4, 'F', '2015-02-10', 1, 'K', 'E', now())",
+                    key, number, unit_id(unit), secret(unit),
+                )  # fmt: skip
+            await reads.execute(
+                "INSERT INTO year_result_uses (result_id, number, unit_id, kind, text, document, reason, who, at) "
+                "VALUES ($1, $2, $3, 'honour', $4, '文', '理由', 'U', now())",
+                key, number, unit_id(unit), secret(unit),
+            )  # fmt: skip
+        if state == "archived":
+            await reads.execute(
+                "INSERT INTO year_archives (result_id, state, made_at, made_by, sha256, size) "
+                "VALUES ($1, 'done', now(), 'U', 'ab', 2)",
+                key,
+            )
+            await reads.execute("INSERT INTO year_archive_pieces VALUES ($1, 1, 'PK')", key)
 
 
 async def _recall_the_head(bureau: Bureau) -> None:

@@ -341,6 +341,24 @@ HOLES: tuple[Hole, ...] = (
         ("/people/{person}",),
     ),
     Hole(
+        "appeals and uses of a year's result are answered to anybody",
+        "scoring_svc",
+        reaches_all("year_end.read"),
+        ("/year-results/{result_id}/appeals", "/year-results/{result_id}/uses"),
+    ),
+    Hole(
+        "any office or committee takes the steps of a year's end",
+        "scoring_svc",
+        does_not_ask("scoring_svc.year_end.use_cases", "demand_whole_set", waits=True),
+        ("/notice", "/approval"),  # no result waits for them yet: the others would be gone when the matrix wants them
+    ),
+    Hole(
+        "any office has the archive of all units",
+        "scoring_svc",
+        reaches_all("archives.read"),
+        ("/year-results/{result_id}/archive",),
+    ),
+    Hole(
         "a single problem is answered to anybody",
         "audit_svc",
         forgets_scope("audit_svc.problems.api", "one"),

@@ -11,7 +11,14 @@ from tests.permissions.tree import UNITS, above, weak_marks
 Meaning = Literal["through", "refused", "broken"]
 # Rules about persons, not about units: whoever hears of them was let through.
 _PERSONAL = frozenset(
-    {"not_the_named_person", "own_appointment", "role_not_yours", "second_person_needed", "own_units_request"}
+    {
+        "not_the_named_person",
+        "own_appointment",
+        "own_decision",
+        "own_units_request",
+        "role_not_yours",
+        "second_person_needed",
+    }
 )
 _OUTSIDE = frozenset({"outside_scope"})
 

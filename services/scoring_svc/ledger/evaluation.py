@@ -4,8 +4,9 @@ Belongs here: pure preparation of a group's evaluation and reading of its outcom
 rules (engine), statements (repository), what the ledger makes of it (domain).
 """
 
+import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import cached_property, lru_cache
@@ -171,6 +172,18 @@ def years_around(year: int, published: Collection[int]) -> tuple[int, int]:
     return first, last
 
 
+def calendar_of(first: date, last: date, closed: Iterable[date], worked: Iterable[date]) -> WorkingCalendar:
+    """A calendar whose version is the digest of what it says."""
+    calendar = WorkingCalendar("", frozenset(closed), frozenset(worked), first, last)
+    return replace(calendar, version=f"sha256:{hashlib.sha256(days_text(calendar)).hexdigest()}")
+
+
+def days_text(calendar: WorkingCalendar) -> bytes:
+    """What a calendar says, in the form that is kept and that its version is the digest of."""
+    days = {"closed": sorted(calendar.closed), "open": sorted(calendar.open)}
+    return msgspec.json.encode({"first": calendar.first, "last": calendar.last, **days})
+
+
 def _needs_due(card: IndicatorPublished) -> bool:
     return any(binding.calendar == "due" for binding in card.bindings.values())
 
@@ -214,15 +227,23 @@ def score(group: Group) -> list[Scored]:
 
     By columns where the rule has them and there are enough units; digit for digit what the reference says.
     """
-    marks = Decimal(group.card.points)
-    told = zip(group.units, group.read, strict=True)
     if group.stopped is not None:
+        told, marks = zip(group.units, group.read, strict=True), Decimal(group.card.points)
         return [Scored(unit, "refused", marks, code=group.stopped, inputs=read) for unit, read in told]
     plan = plan_of(group.rule) if len(group.units) > _FEW_UNITS else None
     if isinstance(plan, ColumnPlan):
-        rows = plan.evaluate(group.table, None, group.calendar).rows()
-    else:
-        rows = [row_of(outcome) for outcome in evaluate_group(group.rule, group.facts, group.calendar).values()]
+        return _told(group, plan.evaluate(group.table, None, group.calendar).rows())
+    return by_reference(group)
+
+
+def by_reference(group: Group) -> list[Scored]:
+    """Evaluate a group by the reference evaluator alone, which is the law."""
+    outcomes = evaluate_group(group.rule, group.facts, group.calendar)
+    return _told(group, map(row_of, outcomes.values()))
+
+
+def _told(group: Group, rows: Iterable[RowOutcome]) -> list[Scored]:
+    marks, told = Decimal(group.card.points), zip(group.units, group.read, strict=True)
     return [_scored(unit, marks, read, row) for (unit, read), row in zip(told, rows, strict=True)]
 
 

@@ -1,8 +1,6 @@
 """All statements on the ledger's tables that scoring and the steps of a period need; answers to readers: reading.py."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -17,7 +15,7 @@ from services.scoring_svc.copies.repository import unit_groups
 from services.scoring_svc.engine.domain import WorkingCalendar
 from services.scoring_svc.ledger.copying import NULL, copy_lines, field
 from services.scoring_svc.ledger.domain import CellStatus, Entry, Exclusion, Scored, Standing
-from services.scoring_svc.ledger.evaluation import Group, Surroundings, years_around
+from services.scoring_svc.ledger.evaluation import Group, Surroundings, calendar_of, days_text, years_around
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.scoring import Deduction
 from shared.directory.repository import working_days
@@ -84,7 +82,7 @@ async def surroundings(connection: Connection, units: Iterable[UUID], day: date)
         return Surroundings(None, groups)
     first, last = years_around(day.year, known.years)
     return Surroundings(
-        _calendar(
+        calendar_of(
             date(first, 1, 1),
             date(last, 12, 31),
             [day for day, working in known.exceptions.items() if not working],
@@ -94,23 +92,12 @@ async def surroundings(connection: Connection, units: Iterable[UUID], day: date)
     )
 
 
-def _calendar(first: date, last: date, closed: Iterable[date], worked: Iterable[date]) -> WorkingCalendar:
-    """A calendar whose version is the digest of what it says."""
-    calendar = WorkingCalendar("", frozenset(closed), frozenset(worked), first, last)
-    return replace(calendar, version=f"sha256:{hashlib.sha256(_days_text(calendar)).hexdigest()}")
-
-
-def _days_text(calendar: WorkingCalendar) -> bytes:
-    days = {"closed": sorted(calendar.closed), "open": sorted(calendar.open)}
-    return _encode({"first": calendar.first, "last": calendar.last, **days})
-
-
 async def keep_calendars(driver: asyncpg.Connection, groups: Iterable[Group]) -> None:
     """Store the calendars that evaluations used, each edition once."""
     used = {group.calendar.version: group.calendar for group in groups if group.calendar is not None}
     await driver.executemany(
         "INSERT INTO calendar_editions (edition, days) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-        [(edition, _days_text(calendar).decode()) for edition, calendar in sorted(used.items())],
+        [(edition, days_text(calendar).decode()) for edition, calendar in sorted(used.items())],
     )
 
 
@@ -130,7 +117,7 @@ async def calendar_edition(connection: Connection, edition: str) -> WorkingCalen
     if text is None:
         return None
     days = msgspec.json.decode(text, type=_Days)
-    return _calendar(days.first, days.last, days.closed, days.open)
+    return calendar_of(days.first, days.last, days.closed, days.open)
 
 
 async def exclusions(

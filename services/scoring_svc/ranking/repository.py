@@ -100,6 +100,17 @@ async def place_all(driver: asyncpg.Connection, ranking_id: UUID, source: Source
     return [(row["period"], str(row["indicator_id"]), str(row["unit_id"]), row["entered_version"]) for row in rows]
 
 
+async def still_holds(connection: Connection, ranking_id: UUID, source: Source) -> bool:
+    """Whether the cells, entries and cards as they now stand give every place of a published ranking, and no other."""
+    kept = f"SELECT {_PLACE} FROM ranking_places WHERE ranking_id = $10"
+    return not await connection.fetchval(
+        f"{_PLACED} SELECT EXISTS ((SELECT {_PLACE} FROM placed EXCEPT {kept}) UNION ALL "
+        f"({kept} EXCEPT SELECT {_PLACE} FROM placed))",
+        *source.parameters,
+        ranking_id,
+    )
+
+
 # --- rows as they are shown -------------------------------------------------------------------------------------------
 
 

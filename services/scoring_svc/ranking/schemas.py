@@ -1,12 +1,24 @@
 """HTTP shapes of rankings. Points, thresholds and shares are decimal text."""
 
 from datetime import datetime
+from fractions import Fraction
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.scoring_svc.ranking.domain import Bound, CountRounding, Edge, Measure, Shows, Ties
+from services.scoring_svc.ranking.domain import (
+    Bound,
+    CountRounding,
+    Edge,
+    Grade,
+    Grading,
+    Measure,
+    Policy,
+    Quota,
+    Shows,
+    Ties,
+)
 
 Number = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,5})(\.[0-9]{1,4})?$")]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
@@ -118,6 +130,25 @@ class PolicyOut(PolicyBody):
     version: int
     made_at: datetime | None
     made_by: str | None
+
+
+def policy_of(body: PolicyBody, version: int) -> Policy:
+    """The policy as the rules read it."""
+    grading = None if body.grading is None else grading_of(body.grading)
+    return Policy(version, body.ties, Fraction(body.spread), tuple(body.groups), body.shows, grading)
+
+
+def grading_of(told: GradingIn) -> Grading:
+    """How totals become grades, as the rules read it."""
+    grades = [
+        Grade(one.grade, None if one.at_least is None else Fraction(one.at_least), _quota(one.quota))
+        for one in told.grades
+    ]
+    return Grading(told.measure, told.within, tuple(grades), told.veto_not_above, told.capped_use_places)
+
+
+def _quota(told: QuotaIn | None) -> Quota | None:
+    return None if told is None else Quota(Fraction(told.share), told.bound, told.rounding, told.edge)
 
 
 # --- rankings ---------------------------------------------------------------------------------------------------------

@@ -21,11 +21,9 @@ from services.scoring_svc.ranking.domain import (
     TOTAL,
     BoardUnknown,
     CorrectionReasonRequired,
-    Grade,
     Grading,
     GroupUnknown,
     Policy,
-    Quota,
     RankingNotReady,
     RankingUnchanged,
     Span,
@@ -34,15 +32,14 @@ from services.scoring_svc.ranking.grading import Candidate, grade
 from services.scoring_svc.ranking.repository import Source, Wanted
 from services.scoring_svc.ranking.schemas import (
     CapIn,
-    GradingIn,
     PeerPlace,
     PolicyBody,
     PolicyIn,
     PolicyOut,
-    QuotaIn,
     RankedOut,
     RankingIn,
     RankingOut,
+    policy_of,
 )
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import periods_of_year
@@ -63,7 +60,7 @@ async def make_policy(uow: UnitOfWork, indicator_set: IndicatorSet, body: Policy
     await repository.hold_rankings(driver, indicator_set.set_id, "policy")
     last = await repository.last_policy(driver, indicator_set.set_id)
     version = (last["version"] if last else 0) + 1
-    domain.demand_sound(_policy(body, version))
+    domain.demand_sound(policy_of(body, version))
     known = await repository.dimensions_of(driver, now.date())
     for group in body.groups:
         if group not in known:
@@ -88,24 +85,6 @@ async def read_policy(uow: UnitOfWork, set_id: UUID, version: int | None = None)
     return PolicyOut(
         ties=PLAIN.ties, spread="0", groups=[], shows=PLAIN.shows, grading=None, version=0, made_at=None, made_by=None
     )
-
-
-def _policy(body: PolicyBody, version: int) -> Policy:
-    grading = None if body.grading is None else grading_of(body.grading)
-    return Policy(version, body.ties, Fraction(body.spread), tuple(body.groups), body.shows, grading)
-
-
-def grading_of(told: GradingIn) -> Grading:
-    """How totals become grades, as the rules read it."""
-    grades = [
-        Grade(one.grade, None if one.at_least is None else Fraction(one.at_least), _quota(one.quota))
-        for one in told.grades
-    ]
-    return Grading(told.measure, told.within, tuple(grades), told.veto_not_above, told.capped_use_places)
-
-
-def _quota(told: QuotaIn | None) -> Quota | None:
-    return None if told is None else Quota(Fraction(told.share), told.bound, told.rounding, told.edge)
 
 
 # --- the ranking as it stands -----------------------------------------------------------------------------------------
@@ -139,7 +118,7 @@ async def provisional_ranking(
         published_at=None,
         published_by=None,
         ranked=len(rows),
-        policy=domain.policy_words(_policy(rules, rules.version)),
+        policy=domain.policy_words(policy_of(rules, rules.version)),
         rules=rules,
         previous=previous,
         board=board,
@@ -196,12 +175,8 @@ async def publish_ranking(
     if missing:
         raise RankingNotReady(periods=", ".join(missing))
     rules = await read_policy(uow, set_id)
-    policy = _policy(rules, rules.version)
-    source = Source(
-        set_id, scored, confirmed=True, last=span.last, day=span.last, dimensions=policy.groups,
-        spread=Decimal(rules.spread),
-        span=[period.key for period in periods_of_year(span.last.year) if span.contains(period)],
-    )  # fmt: skip
+    policy = policy_of(rules, rules.version)
+    source = confirmed_source(set_id, scored, span, rules)
     last = await repository.newest(driver, set_id, span.key)
     before = await repository.newest(driver, set_id, span.before())
     version = (last["version"] if last else 0) + 1
@@ -242,6 +217,15 @@ async def publish_ranking(
     uow.record(published_event(set_id, ranking), subject=span.key)
     uow.trail("publish", "ranking", ranking_id, after={"period": span.key, "version": version, "reason": told.reason})
     return ranking
+
+
+def confirmed_source(set_id: UUID, scored: Sequence[str], span: Span, rules: PolicyBody) -> Source:
+    """What a published ranking ranks: the confirmed cells of the scored periods, as grouped on the span's last day."""
+    return Source(
+        set_id, scored, confirmed=True, last=span.last, day=span.last, dimensions=rules.groups,
+        spread=Decimal(rules.spread),
+        span=[period.key for period in periods_of_year(span.last.year) if span.contains(period)],
+    )  # fmt: skip
 
 
 async def _grade(

@@ -12,9 +12,12 @@ from tests.permissions.recipes import (
     scoring,
     simulation,
     submission,
+    year_end,
 )
 
 RECIPES: tuple[Recipe, ...] = (
+    # First of all: a year's result is made final before anybody amends what it rests on.
+    *year_end.RECIPES,
     *indicator.RECIPES,
     *submission.RECIPES,
     *scoring.RECIPES,

@@ -59,7 +59,7 @@ def _cell(path: str) -> Callable[[Bureau, Caller, str], Awaitable[Ask]]:
 
 def _ranking(part: str = "", **query: Any) -> Callable[[Bureau, Caller, str], Awaitable[Ask]]:
     async def ask(bureau: Bureau, _: Caller, unit: str) -> Ask:
-        key = await bureau.one(_C, "SELECT ranking_id FROM rankings ORDER BY 1 LIMIT 1")
+        key = await bureau.one(_C, "SELECT ranking_id FROM rankings WHERE period = $1 ORDER BY 1 LIMIT 1", CONFIRMED)
         return Ask(
             f"/v1/rankings/{key}{part}", {name: unit if value is None else value for name, value in query.items()}
         )

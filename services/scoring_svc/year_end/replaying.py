@@ -1,0 +1,151 @@
+"""Evaluates the cells of an archive again, with the engine and nothing but the archive. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal, cast
+
+import msgspec
+
+from services.scoring_svc.copies.domain import StoredFact
+from services.scoring_svc.engine.domain import WorkingCalendar
+from services.scoring_svc.ledger.domain import Entry, Exclusion, Scored, excluded, plain
+from services.scoring_svc.ledger.evaluation import Group, as_engine_reads, by_reference, calendar_of, rule_of
+from services.scoring_svc.year_end.lines import CalendarLine, CardLine, CellLine, EntryLine, EvaluationLine, FactLine
+from services.scoring_svc.year_end.placing import Boards, Marks
+from shared.contracts.indicator import IndicatorPublished
+from shared.contracts.periods import parse_period
+
+_evaluation = msgspec.json.Decoder(EvaluationLine).decode
+_card = msgspec.json.Decoder(IndicatorPublished).decode
+
+
+class Difference(Exception):
+    """The archive says something else than what follows from it."""
+
+
+@dataclass
+class Replay:
+    """What was evaluated again so far; scores are gathered for the places that follow from them."""
+
+    calendars: dict[str, WorkingCalendar] = field(default_factory=dict)
+    cards: dict[tuple[str, int], IndicatorPublished] = field(default_factory=dict)
+    ranked: dict[str, IndicatorPublished] = field(default_factory=dict)
+    marks: dict[tuple[str, str], Marks] = field(default_factory=dict)
+    entries: list[tuple[str, Fraction]] = field(default_factory=list)
+    vetoed: set[tuple[str, str]] = field(default_factory=set)
+    evaluations: int = 0
+    cells: int = 0
+    _last: tuple[str, str, int] = ("", "", 0)
+    _seen: set[str] = field(default_factory=set)
+
+    def read_calendars(self, lines: Iterable[CalendarLine]) -> None:
+        """Take the calendars that evaluations name, by the digest of what they say."""
+        for line in lines:
+            calendar = calendar_of(line.first, line.last, line.closed, line.open)
+            if calendar.version != line.edition:
+                raise Difference(f"calendar {line.edition} has the digest {calendar.version}")
+            self.calendars[line.edition] = calendar
+
+    def read_cards(self, lines: Iterable[CardLine]) -> None:
+        """Take the cards that evaluations name and rankings go by."""
+        for line in lines:
+            card = _card(line.card)
+            self.cards[str(card.indicator_id), card.version] = card
+            if line.ranked:
+                self.ranked[str(card.indicator_id)] = card
+
+    def add_entry(self, line: EntryLine) -> None:
+        """Take an award or external loss."""
+        self.entries.append((line.unit_id, Fraction(line.points)))
+
+    def evaluate(self, text: bytes) -> Iterator[str]:
+        """Evaluate a line of evaluations again; what differs, in words."""
+        line = _evaluation(text)
+        self.evaluations += 1
+        card = self.cards[line.indicator_id, line.card_version]
+        yield from self._in_order(line)
+        if rule_of(card).hash != line.rule_hash:
+            yield f"{line.period} {card.code}: rule {line.rule_hash} recorded, {rule_of(card).hash} in the card"
+        outcomes = {str(one.unit_id): one for one in by_reference(_group(card, line, self.calendars))}
+        for cell in line.cells:
+            self.cells += 1
+            where = f"{line.period} {card.code} {cell.unit_id}"
+            if cell.unit_id in self._seen:
+                yield f"{where}: stands twice"
+            self._seen.add(cell.unit_id)
+            yield from _compared(where, cell, outcomes[cell.unit_id])
+            self._count(card, line, cell)
+
+    def boards(self) -> Boards:
+        """The totals that follow from the scores and entries."""
+        made = Boards()
+        for (indicator, unit), marks in self.marks.items():
+            made.count(self.ranked[indicator], unit, marks)
+        for unit, points in self.entries:
+            made.add_entry(unit, points)
+        return made
+
+    def _in_order(self, line: EvaluationLine) -> Iterator[str]:
+        here = (line.period, line.indicator_id, line.evaluation)
+        if here <= self._last:
+            yield f"{here} comes after {self._last}"
+        if here[:2] != self._last[:2]:
+            self._seen.clear()
+        self._last = here
+
+    def _count(self, card: IndicatorPublished, line: EvaluationLine, cell: CellLine) -> None:
+        if cell.state != "scored" or cell.score is None:
+            return
+        points, full_marks = Fraction(cell.score), Fraction(cell.full_marks)
+        self.marks.setdefault((line.indicator_id, cell.unit_id), Marks()).add(points, full_marks)
+        if card.type == "veto" and points < full_marks:
+            self.vetoed.add((cell.unit_id, f"{card.code} {line.period}"))
+
+
+def _group(card: IndicatorPublished, line: EvaluationLine, calendars: Mapping[str, WorkingCalendar]) -> Group:
+    facts = {
+        unit: {name: value for name, told in read.items() if (value := _value(told)) is not None}
+        for unit, read in line.read.items()
+    }
+    inputs = {
+        unit: {name: told if isinstance(told, str) else told.version for name, told in read.items()}
+        for unit, read in line.read.items()
+    }
+    calendar = calendars[line.calendar] if line.calendar else None
+    return Group.of_rows(card, parse_period(line.period), facts, inputs, calendar)
+
+
+def _value(told: FactLine | str) -> Any:
+    if isinstance(told, str):
+        return told
+    if not told.version:
+        return None
+    return as_engine_reads(StoredFact(told.version, told.state, told.value, told.reason))
+
+
+def _compared(where: str, cell: CellLine, evaluated: Scored) -> Iterator[str]:
+    """What differs between a recorded cell and the same cell evaluated again, digit for digit."""
+    exclusion = None
+    if cell.excluded is not None:
+        state = cast("Literal['exempt', 'not_scorable']", cell.excluded.state)
+        exclusion = Exclusion(state, cell.excluded.reason)
+    found = excluded(evaluated, exclusion)
+    told = None if found.score is None else format(found.score, "f")
+    own = tuple(
+        Entry(one.kind, one.clause, one.points)
+        for one in cell.entries
+        if one.version == cell.version and one.reverses is None
+    )
+    pairs = (
+        ("state", cell.state, found.state),
+        ("code", cell.code, found.code),
+        ("note", cell.note, found.note),
+        ("full marks", cell.full_marks, plain(found.full_marks)),
+        ("score", cell.score, told),
+        ("entries", own, found.entries),
+        ("sum of all entries", sum((Fraction(one.points) for one in cell.entries), Fraction(0)), Fraction(told or 0)),
+    )
+    for name, recorded, worked_out in pairs:
+        if recorded != worked_out:
+            yield f"{where}: {name} {recorded} recorded, {worked_out} worked out"

@@ -1,0 +1,198 @@
+"""Verifies an archive offline: `python -m services.scoring_svc.year_end.verify PATH [--key PUBLIC_KEY]`.
+
+Needs no database and no network. Signature and hashes show that nothing was changed since; then every cell is evaluated
+again by the engine from the facts in the file, and every place and grade is worked out again from the scores. One line
+a check, with the first difference; exit status 1 if any was found.
+"""
+
+import argparse
+import hashlib
+import sys
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import IO, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from services.scoring_svc.engine.domain import RuleRefused
+from services.scoring_svc.ranking.schemas import RankingOut
+from services.scoring_svc.year_end import format as form
+from services.scoring_svc.year_end.lines import CalendarLine, CardLine, EntryLine, GradeLine, Manifest, PlaceLine
+from services.scoring_svc.year_end.replaying import Difference, Replay
+from services.scoring_svc.year_end.reranking import graded_differently, placed_differently, published_differently
+from services.scoring_svc.year_end.signing import ArchiveKey, key_of, read_key
+
+_L = TypeVar("_L")
+_BROKEN = (
+    Difference, zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, ArithmeticError, TypeError,
+    AttributeError, NotImplementedError, RecursionError, RuleRefused, msgspec.MsgspecError,
+)  # fmt: skip
+_PIECE = 1 << 20
+
+
+@dataclass
+class Check:
+    """What a check looked at, how many differences it found, and the first of them."""
+
+    name: str
+    looked_at: str = ""
+    differences: int = 0
+    first: str = ""
+
+    def differs(self, text: str) -> None:
+        """Note a difference."""
+        self.differences += 1
+        self.first = self.first or text
+
+    def __str__(self) -> str:
+        if not self.differences:
+            return f"ok   {self.name:<10} {self.looked_at}"
+        return f"BAD  {self.name:<10} {self.differences} differences; the first: {self.first}"
+
+
+@dataclass
+class Verification:
+    """An archive under verification. `key`: the public key that is trusted; None: the one that the file brings."""
+
+    file: IO[bytes] | Path
+    key: ArchiveKey | None = None
+    checks: list[Check] = field(default_factory=list)
+
+    def run(self) -> list[Check]:
+        """All checks in their order; those after a file that is no archive are left out."""
+        try:
+            with zipfile.ZipFile(self.file) as opened:
+                self._zip = opened
+                manifest = self._zip.read(form.MANIFEST)
+                self._manifest = msgspec.json.decode(manifest, type=Manifest)
+                if self._manifest.format != form.FORMAT:
+                    raise Difference(f"format {self._manifest.format}, not {form.FORMAT}")
+                self._check("signature", lambda check: self._signature(check, manifest))
+                self._check("files", self._files)
+                replay = Replay()
+                self._check("cells", lambda check: self._cells(check, replay))
+                self._check("places", lambda check: self._places(check, replay))
+                self._check("grades", lambda check: self._grades(check, replay))
+                self._check("page", self._page)
+        except _BROKEN as error:
+            self.checks.append(Check("archive", differences=1, first=_said(error)))
+        return self.checks
+
+    def _check(self, name: str, look: Callable[[Check], None]) -> None:
+        check = Check(name)
+        try:
+            look(check)
+        except _BROKEN as error:
+            check.differs(_said(error))
+        self.checks.append(check)
+
+    def _lines(self, name: str, kind: type[_L]) -> Iterator[_L]:
+        """The lines of a member, one in memory at a time."""
+        decode = msgspec.json.Decoder(kind).decode
+        with self._zip.open(name) as opened:
+            while text := opened.readline(form.LONGEST_LINE):
+                yield decode(text)
+
+    def _signature(self, check: Check, manifest: bytes) -> None:
+        key = self.key or key_of(self._manifest.key)
+        if not key.signed(manifest, self._zip.read(form.SIGNATURE).decode("ascii")):
+            raise Difference(f"the manifest is not signed by the key {key.thumbprint}")
+        own = "" if self.key else ", which the file itself brings: compare it with the key that was made known"
+        check.looked_at = f"Ed25519 by the key {key.thumbprint}{own}"
+
+    def _files(self, check: Check) -> None:
+        known, found = self._manifest.members, self._zip.namelist()
+        expected = [*sorted(known), form.MANIFEST, form.SIGNATURE]
+        if found != expected or set(known) != set(form.MEMBERS):
+            check.differs(f"members {found}, expected {expected}")
+        for name, told in sorted(known.items()):
+            digest, size = hashlib.sha256(), 0
+            with self._zip.open(name) as opened:
+                while piece := opened.read(_PIECE):
+                    digest.update(piece)
+                    size += len(piece)
+            if (digest.hexdigest(), size) != (told["sha256"], told["size"]):
+                check.differs(f"{name} has the sha256 {digest.hexdigest()}, the manifest says {told['sha256']}")
+        check.looked_at = f"sha256 and size of {len(known)} files"
+
+    def _cells(self, check: Check, replay: Replay) -> None:
+        replay.read_calendars(self._lines(form.CALENDARS, CalendarLine))
+        replay.read_cards(self._lines(form.CARDS, CardLine))
+        with self._zip.open(form.EVALUATIONS) as opened:
+            while text := opened.readline(form.LONGEST_LINE):
+                for difference in replay.evaluate(text):
+                    check.differs(difference)
+        counted = {"evaluations": replay.evaluations, "cells": replay.cells}
+        if counted != self._manifest.counts:
+            check.differs(f"{counted}, the manifest says {self._manifest.counts}")
+        for entry in self._lines(form.ENTRIES, EntryLine):
+            replay.add_entry(entry)
+        check.looked_at = f"{replay.cells} cells of {replay.evaluations} evaluations: score, entries and rule hash" + (
+            "" if self._manifest.engine == form.engine_digest() else "; another version of the engine than then"
+        )
+
+    def _ranking(self) -> RankingOut:
+        return RankingOut.model_validate_json(self._zip.read(form.RANKING))
+
+    def _places(self, check: Check, replay: Replay) -> None:
+        looked_at = 0
+        members: dict[str, set[str]] = {}
+        for line in self._lines(form.PLACES, PlaceLine):
+            looked_at += 1
+            if line.board == "total":
+                members.setdefault(line.peers, set()).add(line.unit_id)
+        boards = groupby(self._lines(form.PLACES, PlaceLine), key=lambda line: (line.board, line.peers))
+        for difference in placed_differently(boards, members, replay.boards(), self._ranking()):
+            check.differs(difference)
+        check.looked_at = f"{looked_at} places on all boards"
+
+    def _totals(self) -> list[PlaceLine]:
+        return [line for line in self._lines(form.PLACES, PlaceLine) if line.board == "total"]
+
+    def _grades(self, check: Check, replay: Replay) -> None:
+        grades = list(self._lines(form.GRADES, GradeLine))
+        for difference in graded_differently(grades, self._totals(), self._ranking(), replay.vetoed):
+            check.differs(difference)
+        check.looked_at = f"{len(grades)} grades"
+
+    def _page(self, check: Check) -> None:
+        ranking = self._ranking()
+        grades = {UUID(line.unit_id): line.grade for line in self._lines(form.GRADES, GradeLine)}
+        totals = [line for line in self._totals() if line.peers == "all"]
+        for difference in published_differently(ranking, totals, grades):
+            check.differs(difference)
+        head = {"ranking_id": str(ranking.ranking_id), "version": ranking.version, "period": ranking.period}
+        if head != self._manifest.ranking:
+            check.differs(f"{head}, the manifest says {self._manifest.ranking}")
+        check.looked_at = f"the ranking as published: {ranking.period}, version {ranking.version}"
+
+
+def _said(error: BaseException) -> str:
+    return str(error) if isinstance(error, Difference) else f"{type(error).__name__}: {error}"
+
+
+def main(arguments: list[str]) -> int:
+    """Verify the archive that the command line names; the exit status."""
+    parser = argparse.ArgumentParser(prog="verify", description="Verify the archive of a year, offline.")
+    parser.add_argument("path", type=Path, help="the archive")
+    parser.add_argument("--key", type=Path, help="the public key that is trusted: a JWK or PEM file")
+    told = parser.parse_args(arguments)
+    try:
+        key = read_key(told.key) if told.key else None
+    except (OSError, ValueError) as error:
+        parser.error(f"--key: {error}")
+    checks = Verification(told.path, key).run()
+    for check in checks:
+        print(check)  # noqa: T201 - the command's answer
+    bad = sum(check.differences for check in checks)
+    print(f"{told.path.name}: {f'{bad} differences' if bad else '0 differences'}")  # noqa: T201 - see above
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
