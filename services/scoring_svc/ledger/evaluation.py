@@ -148,6 +148,18 @@ def as_confirmed(
     )
 
 
+def facts_of(card: IndicatorPublished, cells: Mapping[UUID, Scored]) -> list[tuple[UUID, UUID, int]]:
+    """Which versions of facts a card's cells read: metric, unit, version."""
+    bound = [(name, binding.metric) for name, binding in card.bindings.items() if binding.metric is not None]
+    read = {
+        (metric, unit, version)
+        for unit, cell in cells.items()
+        for name, metric in bound
+        if isinstance(version := cell.inputs.get(name, 0), int) and version
+    }
+    return sorted(read)
+
+
 def as_engine_reads(fact: StoredFact) -> Any:
     """A stored fact in the form of the rule language."""
     if fact.state == "present":

@@ -133,6 +133,28 @@ exclusions = Table(
     info={"grants": _KEPT},
 )
 
+# What upheld appeals and approved corrections lay down for cells; of one source the highest version stands.
+adjudications = Table(
+    "adjudications",
+    metadata,
+    Column("source_id", Uuid, primary_key=True, comment="the appeal or the correction"),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("period", Text, primary_key=True),
+    Column("indicator_id", Uuid, primary_key=True),
+    Column("unit_id", Uuid, primary_key=True),
+    Column("input", Text, primary_key=True, comment="whose value it is; empty: the whole cell"),
+    Column("source", Text, nullable=False, comment="ruling or correction"),
+    Column("state", Text, nullable=False, comment="standing or withdrawn"),
+    Column("kind", Text, nullable=False, comment="value, exempt or score"),
+    Column("value", Text, comment="JSON: as the rule language reads a fact, or the score"),
+    Column("reason", Text, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("decided_at", _MOMENT, nullable=False),
+    Column("at", _MOMENT, nullable=False, comment="when it came"),
+    Index("ix_adjudications_period", "period", "indicator_id"),
+    info={"grants": _KEPT},
+)
+
 deductions = Table(
     "deductions",
     metadata,

@@ -10,15 +10,16 @@ from uuid import UUID
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.domain import metrics_of
 from services.scoring_svc.copies.repository import IndicatorSet
+from services.scoring_svc.ledger import adjudication_repository as decisions
 from services.scoring_svc.ledger import period_repository as periods
 from services.scoring_svc.ledger import repository
+from services.scoring_svc.ledger.adjudication import adjudicated, as_settled
 from services.scoring_svc.ledger.domain import (
     ConfirmationHeldUp,
     Exclusion,
     Holdup,
     Scored,
     advance,
-    excluded,
     holdups_of_chunks,
 )
 from services.scoring_svc.ledger.entering import Occasion, cell_score, enter, tell_deductions, tell_digest, tell_scores
@@ -213,13 +214,11 @@ async def _evaluate(
     units = {unit for card in place.cards for unit in card.evaluated_unit_ids}
     facts = await copies.newest_facts(driver, place.period.key, metrics)
     around = await repository.surroundings(driver, units, place.period.last)
-    groups = [prepare(card, place.period, facts, around) for card in place.cards]
+    decided = await decisions.standing(driver, place.period.key, [card.indicator_id for card in place.cards])
+    groups = [adjudicated(prepare(card, place.period, facts, around), decided) for card in place.cards]
     # Long and pure: beside the event loop, so that other requests and events go on.
     scored = await asyncio.to_thread(score_all, groups)
-    results = [
-        (group, [excluded(cell, taken_out.get((group.card.indicator_id, cell.unit_id))) for cell in cells])
-        for group, cells in zip(groups, scored, strict=True)
-    ]
+    results = list(zip(groups, as_settled(groups, scored, taken_out, decided), strict=True))
     holdups: list[Holdup] = []
     if not await copies.is_whole(driver, place.indicator_set):
         holdups.append(Holdup("set_incomplete", text=place.indicator_set.code))
