@@ -9,6 +9,7 @@ from services.scoring_svc.bonus.ledger_api import router as bonus_ledger
 from services.scoring_svc.engine.api import router as engine
 from services.scoring_svc.event_handlers import HANDLERS, keep_time_by
 from services.scoring_svc.ledger.api import router as ledger
+from services.scoring_svc.ledger.correction_api import router as corrections
 from services.scoring_svc.ledger.period_api import router as periods
 from services.scoring_svc.permissions import PERMISSIONS
 from services.scoring_svc.ranking.api import router as ranking
@@ -29,7 +30,18 @@ def create_app(settings: ScoringSettings | None = None) -> FastAPI:
         settings,
         title="联动 · 计分服务 / Liandong scoring",
         permissions=PERMISSIONS,
-        routers=[engine, periods, ledger, ranking_reading, ranking, bonus, bonus_ledger, reports, simulation],
+        routers=[
+            engine,
+            periods,
+            ledger,
+            corrections,
+            ranking_reading,
+            ranking,
+            bonus,
+            bonus_ledger,
+            reports,
+            simulation,
+        ],
         handlers=HANDLERS,
         background=[_close_clients, _simulate],
     )

@@ -146,6 +146,7 @@ async def founded(
         await _facts_and_scores(bureau)
         await _follow_up(bureau)
         await _bonuses(bureau)
+        await _corrections(bureau)
         await _turn(bureau)
         yield bureau
 
@@ -270,6 +271,14 @@ async def _bonuses(bureau: Bureau) -> None:
                 at = f"/v1/bonus-requests/{made['request_id']}/submission"
                 await done(office.post(at, headers=_tag(made)))
         await done(office.post("/v1/external-losses", json=cards.external_loss(unit, secret(unit))))
+
+
+async def _corrections(bureau: Bureau) -> None:
+    """Each unit has two corrections that nobody decided on."""
+    office = bureau.ask("scoring_svc", OFFICE)
+    for unit in EVALUATED:
+        for _ in range(2):
+            await done(office.post("/v1/corrections", json=cards.correction(unit, secret(unit))))
 
 
 async def _recall_the_head(bureau: Bureau) -> None:

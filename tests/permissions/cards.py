@@ -268,3 +268,17 @@ def simulation(indicator: str) -> dict[str, Any]:
         "name": "试算",
         "variants": [{"name": "放宽", "changes": [change]}],
     }
+
+
+def correction(unit: str, reason: str) -> dict[str, Any]:
+    """A unit's cell of the first card, to be exempt."""
+    return {
+        "set": SET["code"],
+        "period": "2015-01",
+        "unit": unit,
+        "kind": "exempt",
+        "indicator": "QK-1",
+        "reason": reason,
+        "document_no": "一号",
+        "document_on": "2015-02-01",
+    }

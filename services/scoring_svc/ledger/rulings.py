@@ -12,6 +12,7 @@ from uuid import UUID
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.domain import governing
 from services.scoring_svc.ledger import adjudication_repository as decisions
+from services.scoring_svc.ledger import repository
 from services.scoring_svc.ledger.adjudication import Adjudication, demand_readable
 from services.scoring_svc.ledger.rescoring import Cause, rescore
 from shared.contracts.audit import AppealRuled
@@ -52,25 +53,20 @@ async def hold_what_is_decided(uow: UnitOfWork, indicators: Iterable[UUID]) -> N
 async def apply_decision(uow: UnitOfWork, decided: Adjudication, at: datetime) -> None:
     """Score the cells that any version of a decision is about, and their peers where the rule compares.
 
-    A cell whose card is not here yet, or that its card does not evaluate, waits: the decision is read with the card.
+    A cell that is not there waits: its card, which is not here yet or evaluates other units, is read with the decision.
     """
     driver = await uow.driver()
-    by_period: dict[str, dict[UUID, set[UUID]]] = {}
+    by_period: dict[str, set[tuple[UUID, UUID]]] = {}
     for key, indicator, unit in await decisions.cells_of(driver, decided.source_id):
-        by_period.setdefault(key, {}).setdefault(indicator, set()).add(unit)
-    for key, named in sorted(by_period.items()):
-        period = parse_period(key)
-        cards = []
-        for indicator in sorted(named):
-            governs = governing(await copies.cards_of_indicator(driver, indicator), period)
-            if governs is None or not named[indicator] & set(governs.evaluated_unit_ids):
-                for unit in sorted(named[indicator]):
-                    uow.trail("score", "cell", name_of((indicator, unit), key), outcome="refused:cell_unknown")
-            else:
-                cards.append(governs)
-        units = {unit for found in named.values() for unit in found}
-        cause = Cause(at, decided=decided, concerns=frozenset(units))
-        await rescore(uow, period, cards, None, cause)
+        by_period.setdefault(key, set()).add((indicator, unit))
+    for key, cells in sorted(by_period.items()):
+        period, indicators = parse_period(key), sorted({indicator for indicator, _ in cells})
+        governs = [governing(await copies.cards_of_indicator(driver, indicator), period) for indicator in indicators]
+        cause = Cause(at, decided=decided, concerns=frozenset(unit for _, unit in cells))
+        await rescore(uow, period, [card for card in governs if card is not None], None, cause)
+        known = await repository.standing_cells(driver, key, indicators)
+        for cell in sorted(cells - known.keys()):
+            uow.trail("score", "cell", name_of(cell, key), outcome="refused:cell_unknown")
 
 
 def told(decided: Adjudication) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""What upheld appeals and approved corrections lay down for cells."""
+"""What upheld appeals and approved corrections lay down for cells; corrections that were asked for."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -32,8 +32,36 @@ def upgrade() -> None:
         info={"grants": "SELECT, INSERT"},
     )
     op.create_index("ix_adjudications_period", "adjudications", ["period", "indicator_id"], unique=False)
+    op.create_table(
+        "corrections",
+        sa.Column("correction_id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False, comment="asked, approved or rejected"),
+        sa.Column("set_id", sa.Uuid(), nullable=False),
+        sa.Column("period", sa.Text(), nullable=False),
+        sa.Column("unit_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False, comment="value, exempt, score or fact"),
+        sa.Column("indicator_id", sa.Uuid(), nullable=True, comment="NULL: all that read the fact"),
+        sa.Column("input", sa.Text(), nullable=True),
+        sa.Column("value", sa.Text(), nullable=True, comment="JSON: as the rule language reads a fact, or the score"),
+        sa.Column("metric_id", sa.Uuid(), nullable=True),
+        sa.Column("fact_version", sa.Integer(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("document_no", sa.Text(), nullable=False),
+        sa.Column("document_on", sa.Date(), nullable=False),
+        sa.Column("asked_by", sa.Text(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided_by", sa.Text(), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decision", sa.Text(), nullable=True, comment="what who decided had to say"),
+        sa.PrimaryKeyConstraint("correction_id", name=op.f("pk_corrections")),
+        info={"grants": "SELECT, INSERT, UPDATE"},
+    )
+    op.create_index("ix_corrections_asked_at", "corrections", ["asked_at", "correction_id"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_index("ix_corrections_asked_at", table_name="corrections")
+    op.drop_table("corrections")
     op.drop_index("ix_adjudications_period", table_name="adjudications")
     op.drop_table("adjudications")

@@ -1,7 +1,7 @@
 """All recipes; a route that has none fails the matrix by its name."""
 
 from tests.permissions.recipe import Recipe
-from tests.permissions.recipes import audit, bonus, indicator, reports, scoring, simulation, submission
+from tests.permissions.recipes import audit, bonus, corrections, indicator, reports, scoring, simulation, submission
 
 RECIPES: tuple[Recipe, ...] = (
     *indicator.RECIPES,
@@ -11,4 +11,6 @@ RECIPES: tuple[Recipe, ...] = (
     *reports.RECIPES,
     *simulation.RECIPES,
     *audit.RECIPES,
+    # Last: what an approved correction exempts has no problem any more.
+    *corrections.RECIPES,
 )
