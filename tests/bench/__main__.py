@@ -13,7 +13,15 @@ from deploy.local.postgres import Postgres
 from shared.testing import issuer_for_tests
 from tests.bench.harness import Bench
 
-NAMES = ("deduction_to_problem", "intake_batch", "card_read", "ranking_page", "explanation", "whatif")
+NAMES = (
+    "deduction_to_problem",
+    "intake_batch",
+    "card_read",
+    "ranking_page",
+    "explanation",
+    "whatif",
+    "score_city_year",
+)
 
 
 async def measure(name: str) -> None:

@@ -8,38 +8,32 @@ Both read the same tables over one connection.
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from deploy.local.wuhan2015.generate_facts import FactRow, facts
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.domain import StoredFact, metrics_of
-from services.scoring_svc.engine.domain import ColumnPlan
+from services.scoring_svc.engine.domain import ColumnPlan, plan_of
 from services.scoring_svc.ledger.evaluation import Group, prepare, rule_of
 from services.scoring_svc.ledger.repository import surroundings
 from services.scoring_svc.simulation.domain import ratio_text
-from services.scoring_svc.simulation.evaluating import plan_of
 from services.scoring_svc.simulation.use_cases import Scope, Work, run_on_snapshot
 from services.scoring_svc.simulation.variants import variant_hash
-from shared.contracts.identity import metric_id, set_id, unit_id
+from shared.contracts.identity import set_id
 from shared.contracts.indicator import IndicatorPublished
-from shared.contracts.periods import Period, parse_period
+from shared.contracts.periods import Period
 from shared.db import Database
 from shared.testing import RunningService, fresh_database, running_service
+from tests.bench import city_year
+from tests.bench.city_year import AT, MONTHS, SET, UNITS
 from tests.bench.harness import Bench, Figure, interleave
-from tests.scoring_svc.ledger import wuhan
 
-SET = "WH2015-DISTRICT"
-UNITS, VARIANTS, ROUNDS = 138, 20, 3
-MONTHS = [parse_period(f"2015-{month:02d}") for month in range(1, 13)]
-_AT = datetime(2016, 1, 10, tzinfo=UTC)
-Record: TypeAlias = tuple[Any, ...]
+VARIANTS, ROUNDS = 20, 3
 
 
 async def run(bench: Bench) -> list[Figure]:
@@ -118,7 +112,7 @@ async def _recompute(database: Database, cards: list[IndicatorPublished]) -> int
 def _scored(group: Group) -> list[Any]:
     plan = plan_of(rule_of(group.card))
     assert isinstance(plan, ColumnPlan)
-    return list(plan.evaluate(list(group.facts.values()), None, group.calendar).rows())
+    return list(plan.evaluate(group.table, None, group.calendar).rows())
 
 
 # --- a city year ------------------------------------------------------------------------------------------------------
@@ -126,23 +120,12 @@ def _scored(group: Group) -> list[Any]:
 
 async def _fill(service: RunningService) -> list[IndicatorPublished]:
     """138 units, all cards of the pack as monthly ones, a year of facts, and the confirmed cells they give."""
-    codes = [f"U{number:03d}" for number in range(UNITS)]
-    await service.seed_units([("420100", "city_bureau", None), *((code, "tax_office", "420100") for code in codes)])
-    evaluated = [unit_id(code) for code in codes]
-    replace = msgspec.structs.replace
-    cards = [replace(card, period_kind="month", evaluated_unit_ids=evaluated) for card in wuhan.cards(SET)]
-    for event in (*wuhan.calendars(), wuhan.indicator_set(SET, cards), *cards):
-        await service.deliver(event, times=1)
-    drawn = {key: _by_unit(key) for key in ("2015-01", "2015-02", "2015-03", "2015-04", "2015-05", "2015-06")}
-    drawn |= {key: _by_unit(key) for key in ("2015-Q1", "2015-Q2", "2015-H1")}
-    for number, period in enumerate(MONTHS):
-        rows = list(_facts(number, evaluated, drawn))
+    cards = await city_year.publish(service)
+    evaluated = cards[0].evaluated_unit_ids
+    for period, rows in city_year.facts_of_months(evaluated):
         async with service.database.transaction("bench") as uow:
             driver = await uow.driver()
-            columns = ("period", "metric_id", "unit_id", "version", "state", "value", "reason", "received_at")
-            await driver.copy_records_to_table(
-                "facts", records=[(period.key, *row, _AT) for row in rows], columns=columns
-            )
+            await city_year.store_facts(driver, period, rows)
             known = {
                 (metric, unit): StoredFact(1, state, None if value is None else msgspec.json.decode(value), reason)
                 for metric, unit, _, state, value, reason in rows
@@ -152,31 +135,9 @@ async def _fill(service: RunningService) -> list[IndicatorPublished]:
                 record for card in cards for record in _cells(prepare(card, period, known, around), card, period)
             ]  # fmt: skip
             await driver.copy_records_to_table("cells", records=records, columns=_COLUMNS)
-            await driver.execute(
-                "INSERT INTO period_states (set_id, period, state, version) VALUES ($1, $2, 'closed', 4)",
-                set_id(SET),
-                period.key,
-            )
+            await city_year.put_period(driver, period, "closed", 4)
     await service.database.reads.execute("ANALYZE")
     return cards
-
-
-def _by_unit(key: str) -> Mapping[str, list[FactRow]]:
-    found: dict[str, list[FactRow]] = {}
-    for row in facts(key):
-        found.setdefault(row.unit, []).append(row)
-    return found
-
-
-def _facts(number: int, units: list[UUID], drawn: Mapping[str, Mapping[str, list[FactRow]]]) -> Iterator[Record]:
-    """A month's facts: each unit has those of a district, of another month than its neighbours."""
-    districts = [unit.code for unit in wuhan.DISTRICTS]
-    for place, unit in enumerate(units):
-        shift = number + place // len(districts)
-        for key in (f"2015-{shift % 6 + 1:02d}", f"2015-Q{shift // 3 % 2 + 1}", "2015-H1"):
-            for row in drawn[key].get(districts[place % len(districts)], ()):
-                value = None if row.value is None else msgspec.json.encode(row.value).decode()
-                yield metric_id(row.metric), unit, 1, row.state or "present", value, row.reason
 
 
 _COLUMNS = (
@@ -185,7 +146,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def _cells(group: Group, card: IndicatorPublished, period: Period) -> Iterator[Record]:
+def _cells(group: Group, card: IndicatorPublished, period: Period) -> Iterator[tuple[Any, ...]]:
     marks = Decimal(card.points)
     for unit, outcome in zip(group.facts, _scored(group), strict=True):
         scored = outcome.kind == "points"
@@ -195,5 +156,5 @@ def _cells(group: Group, card: IndicatorPublished, period: Period) -> Iterator[R
         state = "scored" if scored else "not_scorable"
         yield (
             period.key, card.indicator_id, UUID(unit), card.set_id, "confirmed", 1, 1, state, outcome.code, marks,
-            score, loss, "[]", inputs, card.version, rule_of(card).hash, _AT,
+            score, loss, "[]", inputs, card.version, rule_of(card).hash, AT,
         )  # fmt: skip

@@ -2,16 +2,14 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period
 
 
-@dataclass(frozen=True)
-class StoredFact:
+class StoredFact(NamedTuple):
     """One version of a fact; `value` is decimal, date or category text, or records."""
 
     version: int

@@ -10,8 +10,9 @@ from fractions import Fraction
 from typing import Any
 
 from services.scoring_svc.engine import reach
-from services.scoring_svc.engine.columns.outcomes import ColumnOutcomes, RowOutcome
-from services.scoring_svc.engine.columns.plan import ByReference, ColumnPlan, columns_of
+from services.scoring_svc.engine.columns.outcomes import ColumnOutcomes, RowOutcome, row_of
+from services.scoring_svc.engine.columns.plan import ByReference, ColumnPlan, columns_of, plan_of
+from services.scoring_svc.engine.columns.reading import ABSENT, Table
 from services.scoring_svc.engine.evaluation import FactsJson, Outcome, evaluate, evaluate_group
 from services.scoring_svc.engine.findings import CODES, Finding, Report, RuleRefused
 from services.scoring_svc.engine.language import Allowed, Interval, Policy
@@ -21,6 +22,7 @@ from services.scoring_svc.engine.sentences import clause_sentences, facts_line, 
 from services.scoring_svc.engine.workdays import CalendarUnknown, WorkingCalendar, weekdays
 
 __all__ = [
+    "ABSENT",
     "CODES",
     "LANGUAGE",
     "Allowed",
@@ -36,6 +38,7 @@ __all__ = [
     "RowOutcome",
     "Rule",
     "RuleRefused",
+    "Table",
     "WorkingCalendar",
     "attainable",
     "attainable_with",
@@ -49,6 +52,8 @@ __all__ = [
     "facts_line",
     "load_rule",
     "parse_rule",
+    "plan_of",
+    "row_of",
     "rule_hash",
     "sentence",
     "value_words",

@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
+from services.scoring_svc.engine.domain import ABSENT, Table
 from services.scoring_svc.engine.numbers import is_decimal
 from services.scoring_svc.ledger.domain import Entry, Exclusion, Scored, excluded
 from services.scoring_svc.ledger.evaluation import Group
@@ -111,15 +112,21 @@ def whole(decisions: Sequence[Adjudication]) -> Adjudication | None:
 
 def adjudicated(group: Group, standing: Standing) -> Group:
     """What a group reads once decisions are in place; inputs that its rule does not have are left aside."""
-    facts, inputs = dict(group.facts), dict(group.inputs)
-    for unit in group.facts:
-        decisions = counting(standing.get((group.card.indicator_id, UUID(unit)), ()))
-        read = [one for one in decisions.values() if one.input is None or one.input in group.card.bindings]
-        if read:
-            values = {one.input: one.value for one in read if one.input is not None}
-            facts[unit] = {**facts[unit], **values}
-            inputs[unit] = {**inputs[unit], **{one.mark: one.reference for one in read}}
-    return replace(group, facts=facts, inputs=inputs)
+    if not standing:
+        return group
+    columns: dict[str, list[Any]] = {}
+    versions: dict[str, list[int | str | None]] = {}
+    size = len(group.units)
+    for row, unit in enumerate(group.units):
+        for decided in counting(standing.get((group.card.indicator_id, unit), ())).values():
+            if decided.input is not None:
+                if decided.input not in group.card.bindings:
+                    continue
+                known = group.table.columns.get(decided.input, [ABSENT] * size)
+                columns.setdefault(decided.input, list(known))[row] = decided.value
+            versions.setdefault(decided.mark, [None] * size)[row] = decided.reference
+    table = Table(size, {**group.table.columns, **columns})
+    return replace(group, table=table, versions={**group.versions, **versions})
 
 
 def settled(scored: Scored, exclusion: Exclusion | None, decisions: Sequence[Adjudication]) -> Scored:
@@ -148,6 +155,8 @@ def as_settled(
     standing: Standing,
 ) -> list[list[Scored]]:
     """The cells of groups as they stand, in the order of what was evaluated."""
+    if not taken_out and not standing:
+        return [list(cells) for cells in scored]
     return [
         [
             settled(cell, taken_out.get((indicator, cell.unit_id)), standing.get((indicator, cell.unit_id), ()))

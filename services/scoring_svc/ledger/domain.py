@@ -5,9 +5,9 @@ Belongs here: pure functions over frozen values. Does not belong here: evaluatin
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from shared.contracts.identity import deduction_id
@@ -80,8 +80,7 @@ def advance(state: PeriodState, verb: Verb) -> PeriodState:
     raise PeriodNotFenced if state == "open" else PeriodAlreadyConfirmed
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry of a proof: `points` is decimal text, or `p/q` where no finite decimal exists."""
 
     kind: str
@@ -96,8 +95,7 @@ class Entry:
         return Entry(self.kind, self.clause, points)
 
 
-@dataclass(frozen=True)
-class Scored:
+class Scored(NamedTuple):
     """What an evaluation found for one unit. `inputs` tells the fact's version (0: none), or the text, by input."""
 
     unit_id: UUID
@@ -107,7 +105,7 @@ class Scored:
     code: str | None = None
     note: str | None = None
     entries: tuple[Entry, ...] = ()
-    inputs: Mapping[str, int | str] = field(default_factory=dict)
+    inputs: Mapping[str, int | str] = {}
 
     @property
     def loss(self) -> Decimal:

@@ -5,7 +5,7 @@ changed: a new version first takes the entries of the version before back, then 
 """
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -17,6 +17,7 @@ import msgspec
 from services.scoring_svc.bonus.use_cases import follow_losses
 from services.scoring_svc.ledger import period_repository as periods
 from services.scoring_svc.ledger import repository
+from services.scoring_svc.ledger.copying import NULL, copy_lines, field
 from services.scoring_svc.ledger.domain import (
     NOTHING,
     Entry,
@@ -28,7 +29,7 @@ from services.scoring_svc.ledger.domain import (
     needs_deduction,
     plain,
 )
-from services.scoring_svc.ledger.evaluation import Group, rule_of
+from services.scoring_svc.ledger.evaluation import Group
 from services.scoring_svc.ledger.repository import CellRow
 from shared.contracts.scoring import (
     CellScore,
@@ -97,80 +98,82 @@ async def enter(
     evaluated = await repository.last_evaluations(driver, period, [group.card.indicator_id for group, _ in results])
     rows: list[CellRow] = []
     changed: list[tuple[CellRow, int]] = []
+    may_deduct: list[tuple[CellRow, bool]] = []
     evaluations = []
     for group, scored in results:
         indicator = group.card.indicator_id
-        number = evaluated.get(indicator, 0) + 1
-        before = {cell.unit_id: standing.get((indicator, cell.unit_id)) for cell in scored}
-        fresh = {cell.unit_id for cell in scored if _is_new(before[cell.unit_id], cell)}
-        if fresh:
-            evaluations.append(_evaluation(group, number, occasion))
+        number, before = evaluated.get(indicator, 0) + 1, len(changed)
         for cell in scored:
-            known = before[cell.unit_id]
-            row = CellRow(group, cell, (known.entered if known else 0) + (cell.unit_id in fresh))
+            known = standing.get((indicator, cell.unit_id)) if standing else None
+            entered = known.entered if known else 0
+            fresh = known is None or not entered or differs(known.scored, cell)
+            row = CellRow(group, cell, entered + fresh)
             rows.append(row)
-            if cell.unit_id in fresh:
+            if fresh:
                 changed.append((row, number))
-    await repository.add(driver, "evaluations", _EVALUATION_COLUMNS, evaluations)
-    await _add_versions(uow, period, changed, occasion)
-    deductions = await _deduct(uow, set_id, period, rows, {id(row) for row, _ in changed}, occasion)
-    return Entered(rows, deductions)
+            if entered or cell.loss > NOTHING:
+                may_deduct.append((row, fresh))
+        if len(changed) > before:
+            evaluations.append(_evaluation_line(group, number, occasion))
+    again = [row for row, _ in changed if row.entered > 1]
+    taken_back = await repository.entries_of(driver, period, again) if again else {}
+    await copy_lines(driver, "evaluations", _EVALUATION_COLUMNS, evaluations)
+    await copy_lines(driver, "cell_versions", _VERSION_COLUMNS, _version_lines(changed, occasion))
+    await copy_lines(driver, "entries", _ENTRY_COLUMNS, _entry_lines(changed, taken_back, occasion))
+    return Entered(rows, await _deduct(uow, set_id, period, may_deduct, occasion))
 
 
-def _is_new(before: Standing | None, after: Scored) -> bool:
-    return before is None or before.entered == 0 or differs(before.scored, after)
+def _evaluation_line(group: Group, number: int, occasion: Occasion) -> str:
+    inputs = field(msgspec.json.encode(group.inputs, order="sorted").decode())
+    card, edition = group.card, group.calendar.version if group.calendar else ""
+    salt = f"\\\\x{secrets.token_hex(16)}"
+    return (
+        f"{group.period.key}\t{card.indicator_id}\t{number}\t{card.version}\t{group.rule.hash}\t{edition}\t{inputs}\t"
+        f"{salt}\t{occasion.at.isoformat()}\n"
+    )
 
 
-def _evaluation(group: Group, number: int, occasion: Occasion) -> tuple[object, ...]:
-    rule = rule_of(group.card)
-    inputs = msgspec.json.encode(group.inputs, order="sorted").decode()
-    card = group.card
-    head = (group.period.key, card.indicator_id, number, card.version)
-    edition = group.calendar.version if group.calendar else ""
-    return (*head, rule.hash, edition, inputs, secrets.token_bytes(16), occasion.at)
-
-
-async def _add_versions(
-    uow: UnitOfWork, period: str, changed: Sequence[tuple[CellRow, int]], occasion: Occasion
-) -> None:
-    driver = await uow.driver()
-    again = [
-        (row.group.card.indicator_id, row.scored.unit_id, row.entered - 1) for row, _ in changed if row.entered > 1
-    ]
-    before = await repository.entries_of(driver, period, again) if again else {}
-    versions, entries = [], []
+def _version_lines(changed: Iterable[tuple[CellRow, int]], occasion: Occasion) -> Iterator[str]:
+    tail = f"{occasion.timing}\t{occasion.reason}\t{field(occasion.who)}\t{occasion.at.isoformat()}\n"
     for row, number in changed:
-        card, cell = row.group.card, row.scored
-        key = (period, card.indicator_id, cell.unit_id, row.entered)
-        versions.append(
-            (*key, number, cell.state, cell.code, cell.note, cell.full_marks, cell.score, cell.loss, occasion.timing,
-             occasion.reason, occasion.who, occasion.at)
-        )  # fmt: skip
-        inputs = msgspec.json.encode(cell.inputs, order="sorted").decode()
-        tail = (card.version, rule_of(card).hash, inputs, occasion.who, occasion.at)
-        for entry_no, (entry, reverses) in enumerate(_entry_rows(row, before), start=1):
-            entries.append((*key, entry_no, entry.kind, entry.clause, entry.points, reverses, *tail))
-    await repository.add(driver, "cell_versions", _VERSION_COLUMNS, versions)
-    await repository.add(driver, "entries", _ENTRY_COLUMNS, entries)
+        cell = row.scored
+        score = NULL if cell.score is None else f"{cell.score:f}"
+        yield (
+            f"{row.key}\t{row.entered}\t{number}\t{cell.state}\t{field(cell.code)}\t{field(cell.note)}\t"
+            f"{cell.full_marks:f}\t{score}\t{cell.loss:f}\t{tail}"
+        )
 
 
-def _entry_rows(row: CellRow, before: Mapping[Cell, Sequence[Entry]]) -> Iterable[tuple[Entry, int | None]]:
-    for entry in before.get((row.group.card.indicator_id, row.scored.unit_id), ()):
-        yield entry.reversed(), row.entered - 1
-    for entry in row.scored.entries:
-        yield entry, None
+def _entry_lines(
+    changed: Iterable[tuple[CellRow, int]], before: Mapping[Cell, Sequence[Entry]], occasion: Occasion
+) -> Iterator[str]:
+    """A version after the first begins with what takes the version before back."""
+    end = f"{field(occasion.who)}\t{occasion.at.isoformat()}\n"
+    for row, _ in changed:
+        group, cell, entered = row
+        head = f"{row.key}\t{entered}"
+        tail = f"{group.card.version}\t{group.rule.hash}\t{field(repository.inputs_text(cell.inputs))}\t{end}"
+        number = 0
+        for entry in before.get((group.card.indicator_id, cell.unit_id), ()) if before else ():
+            number += 1
+            back = entry.reversed()
+            yield f"{head}\t{number}\t{back.kind}\t{field(back.clause)}\t{back.points}\t{entered - 1}\t{tail}"
+        for kind, clause, points in cell.entries:
+            number += 1
+            yield f"{head}\t{number}\t{kind}\t{field(clause)}\t{points}\t{NULL}\t{tail}"
 
 
 async def _deduct(
-    uow: UnitOfWork, set_id: UUID, period: str, rows: Sequence[CellRow], fresh: set[int], occasion: Occasion
+    uow: UnitOfWork, set_id: UUID, period: str, rows: Sequence[tuple[CellRow, bool]], occasion: Occasion
 ) -> list[Deduction]:
+    """Versions of deductions for cells with a loss, and for those in the ledger that may have had one before."""
     driver = await uow.driver()
-    identities = [identity_of(row.group.card.indicator_id, row.scored.unit_id, period) for row in rows]
+    identities = [identity_of(row.group.card.indicator_id, row.scored.unit_id, period) for row, _ in rows]
     known = await repository.known_deductions(driver, identities)
     deductions = []
-    for row, identity in zip(rows, identities, strict=True):
+    for (row, fresh), identity in zip(rows, identities, strict=True):
         version, loss = known.get(identity, (0, None))
-        if needs_deduction(loss, row.scored, new_version=id(row) in fresh):
+        if needs_deduction(loss, row.scored, new_version=fresh):
             deductions.append(_deduction(row, identity, version + 1, occasion))
     if deductions:
         await repository.keep_deductions(driver, set_id, deductions, who=occasion.who, at=occasion.at)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -16,18 +16,24 @@ import msgspec
 
 from services.scoring_svc.copies.domain import StoredFact
 from services.scoring_svc.engine.domain import (
+    ABSENT,
     CalendarUnknown,
-    Outcome,
+    ColumnPlan,
+    RowOutcome,
     Rule,
+    Table,
     WorkingCalendar,
     depends_on_peers,
     evaluate_group,
     parse_rule,
+    plan_of,
+    row_of,
 )
-from services.scoring_svc.engine.numbers import shortest
 from services.scoring_svc.ledger.domain import CellStatus, Entry, Scored
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period
+
+_FEW_UNITS = 4  # so many are evaluated one by one sooner than columns are set up
 
 
 @dataclass(frozen=True)
@@ -40,14 +46,65 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Group:
-    """An indicator in a period with its units: what was read, as the engine takes it and as the ledger keeps it."""
+    """An indicator in a period with its units: what they read, as the engine takes it and as the ledger keeps it.
+
+    `table` holds the facts by input, `versions` beside it the version of each (0: none), or the text of what is not a
+    fact; both in the order of `units`.
+    """
 
     card: IndicatorPublished
     period: Period
-    facts: Mapping[str, Mapping[str, Any]]
-    inputs: Mapping[str, Mapping[str, int | str]]
+    units: Sequence[UUID]
+    table: Table
+    versions: Mapping[str, Sequence[int | str | None]]
     calendar: WorkingCalendar | None
     stopped: str | None = None
+
+    @classmethod
+    def of_rows(
+        cls,
+        card: IndicatorPublished,
+        period: Period,
+        facts: Mapping[str, Mapping[str, Any]],
+        inputs: Mapping[str, Mapping[str, int | str]],
+        calendar: WorkingCalendar | None,
+    ) -> "Group":
+        """A group from what each unit read."""
+        names = sorted({name for read in inputs.values() for name in read})
+        versions = {name: [read.get(name) for read in inputs.values()] for name in names}
+        table = Table.of_rows([facts.get(unit, {}) for unit in inputs])
+        return cls(card, period, [UUID(unit) for unit in inputs], table, versions, calendar)
+
+    @cached_property
+    def facts(self) -> Mapping[str, Mapping[str, Any]]:
+        """What the engine reads, by unit."""
+        return {str(unit): self.table.row(index) for index, unit in enumerate(self.units)}
+
+    @cached_property
+    def inputs(self) -> Mapping[str, Mapping[str, int | str]]:
+        """What the ledger keeps of it, by unit."""
+        return {str(unit): read for unit, read in zip(self.units, self.read, strict=True)}
+
+    @cached_property
+    def read(self) -> Sequence[Mapping[str, int | str]]:
+        """What the ledger keeps of what each unit read: the version of the fact (0: none), or the text, by input."""
+        names, columns = list(self.versions), list(self.versions.values())
+        if not columns:
+            return [{} for _ in self.units]
+        rows = zip(*columns, strict=True)
+        if any(None in column for column in columns):
+            return [{n: v for n, v in zip(names, row, strict=True) if v is not None} for row in rows]
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    @cached_property
+    def rule(self) -> Rule:
+        """The parsed rule of the card."""
+        return rule_of(self.card)
+
+    @cached_property
+    def key(self) -> str:
+        """Period and indicator between a tab, as the lines of its cells begin."""
+        return f"{self.period.key}\t{self.card.indicator_id}"
 
 
 def rule_of(card: IndicatorPublished) -> Rule:
@@ -82,27 +139,23 @@ def prepare(
     due = _due(card, period, surroundings.calendar)
     dates = {"period_start": period.first, "period_end": period.last, "due": due}
     stopped = "CALENDAR_UNKNOWN" if due is None and _needs_due(card) else None
-    read: dict[str, dict[str, Any]] = {}
-    kept: dict[str, dict[str, int | str]] = {}
-    for unit in units:
-        values: dict[str, Any] = {}
-        versions: dict[str, int | str] = {}
-        for name, binding in sorted(card.bindings.items()):
-            if binding.metric is not None:
-                fact = facts.get((binding.metric, unit))
-                versions[name] = 0 if fact is None else fact.version
-                if fact is not None:
-                    values[name] = as_engine_reads(fact)
-                continue
-            if binding.unit_group is not None:
-                text = surroundings.groups.get(unit, {}).get(binding.unit_group)
-            else:
-                day = dates[binding.calendar] if binding.calendar else None
-                text = None if day is None else day.isoformat()
-            if text is not None:
-                versions[name] = values[name] = text
-        read[str(unit)], kept[str(unit)] = values, versions
-    return Group(card, period, read, kept, surroundings.calendar, stopped)
+    columns: dict[str, list[Any]] = {}
+    versions: dict[str, list[int | str | None]] = {}
+    for name, binding in sorted(card.bindings.items()):
+        metric, group = binding.metric, binding.unit_group
+        if metric is not None:
+            found = [facts.get((metric, unit)) for unit in units]
+            versions[name] = [0 if fact is None else fact.version for fact in found]
+            columns[name] = [ABSENT if fact is None else as_engine_reads(fact) for fact in found]
+            continue
+        if group is not None:
+            texts = [surroundings.groups.get(unit, {}).get(group) for unit in units]
+        else:
+            day = dates[binding.calendar] if binding.calendar else None
+            texts = [None if day is None else day.isoformat()] * len(units)
+        versions[name] = [*texts]
+        columns[name] = [ABSENT if text is None else text for text in texts]
+    return Group(card, period, units, Table(len(units), columns), versions, surroundings.calendar, stopped)
 
 
 def years_around(year: int, published: Collection[int]) -> tuple[int, int]:
@@ -169,12 +222,20 @@ def as_engine_reads(fact: StoredFact) -> Any:
 
 
 def score(group: Group) -> list[Scored]:
-    """Evaluate a prepared group by the reference engine; one cell per unit, in the order of the card's units."""
+    """Evaluate a prepared group; one cell per unit, in the order of the card's units.
+
+    By columns where the rule has them and there are enough units; digit for digit what the reference says.
+    """
+    marks = Decimal(group.card.points)
+    told = zip(group.units, group.read, strict=True)
     if group.stopped is not None:
-        marks = Decimal(group.card.points)
-        return [Scored(UUID(u), "refused", marks, code=group.stopped, inputs=i) for u, i in group.inputs.items()]
-    outcomes = evaluate_group(rule_of(group.card), group.facts, group.calendar)
-    return [_scored(group, unit, outcome) for unit, outcome in outcomes.items()]
+        return [Scored(unit, "refused", marks, code=group.stopped, inputs=read) for unit, read in told]
+    plan = plan_of(group.rule) if len(group.units) > _FEW_UNITS else None
+    if isinstance(plan, ColumnPlan):
+        rows = plan.evaluate(group.table, None, group.calendar).rows()
+    else:
+        rows = [row_of(outcome) for outcome in evaluate_group(group.rule, group.facts, group.calendar).values()]
+    return [_scored(unit, marks, read, row) for (unit, read), row in zip(told, rows, strict=True)]
 
 
 def score_all(groups: Sequence[Group]) -> list[list[Scored]]:
@@ -182,22 +243,12 @@ def score_all(groups: Sequence[Group]) -> list[list[Scored]]:
     return [score(group) for group in groups]
 
 
-def _scored(group: Group, unit: str, outcome: Outcome) -> Scored:
-    full_marks = Decimal(group.card.points)
-    inputs = group.inputs[unit]
-    state = state_of(outcome.kind, outcome.code)
-    if state != "scored" or outcome.value is None:
-        code = outcome.code or "RESULT_WITHOUT_POINTS"
-        return Scored(UUID(unit), state, full_marks, code=code, inputs=inputs)
-    return Scored(
-        UUID(unit),
-        "scored",
-        full_marks,
-        score=Decimal(outcome.value),
-        note="peers_mean" if outcome.substituted else None,
-        entries=tuple(Entry(entry.entry, entry.clause, shortest(entry.amount)) for entry in outcome.entries),
-        inputs=inputs,
-    )
+def _scored(unit: UUID, marks: Decimal, inputs: Mapping[str, int | str], row: RowOutcome) -> Scored:
+    state = state_of(row.kind, row.code)
+    if state != "scored" or row.value is None:
+        return Scored(unit, state, marks, code=row.code or "RESULT_WITHOUT_POINTS", inputs=inputs)
+    note = "peers_mean" if row.substituted else None
+    return Scored(unit, "scored", marks, Decimal(row.value), None, note, tuple(map(Entry._make, row.entries)), inputs)
 
 
 def state_of(kind: str, code: str | None) -> CellStatus:

@@ -27,7 +27,7 @@ from services.scoring_svc.ledger.adjudication import (
     references,
     whole,
 )
-from services.scoring_svc.ledger.evaluation import Group, as_engine_reads, prepare, reads_peers, rule_of
+from services.scoring_svc.ledger.evaluation import Group, as_engine_reads, prepare, reads_peers
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period, parse_period
 from shared.errors import NotFound
@@ -109,7 +109,7 @@ async def prove(
 def proof_of(recalled: Recalled, unit_id: UUID, version: int, *, shows_peers: bool) -> Proof:
     """The proof of a unit's cell, evaluated again; `prove` says what is hidden."""
     group = recalled.group
-    outcome = evaluate_group(rule_of(group.card), group.facts, group.calendar)[str(unit_id)]
+    outcome = evaluate_group(group.rule, group.facts, group.calendar)[str(unit_id)]
     inputs = group.inputs[str(unit_id)]
     decided = [one for one in recalled.decided if inputs.get(one.mark) == one.reference]
     proof = proof_with(whole(decided), _with_versions(outcome.proof, inputs))
@@ -154,7 +154,7 @@ async def _as_then(
         }
         for unit, read in inputs.items()
     }
-    return Group(card, period, read_then, inputs, calendar)
+    return Group.of_rows(card, period, read_then, inputs, calendar)
 
 
 def _value(

@@ -1,11 +1,13 @@
 """All statements on the ledger's tables that scoring and the steps of a period need; answers to readers: reading.py."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, TypeAlias, cast
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, NamedTuple, TypeAlias, cast
 from uuid import UUID
 
 import asyncpg
@@ -13,14 +15,16 @@ import msgspec
 
 from services.scoring_svc.copies.repository import unit_groups
 from services.scoring_svc.engine.domain import WorkingCalendar
+from services.scoring_svc.ledger.copying import NULL, copy_lines, field
 from services.scoring_svc.ledger.domain import CellStatus, Entry, Exclusion, Scored, Standing
-from services.scoring_svc.ledger.evaluation import Group, Surroundings, rule_of, years_around
+from services.scoring_svc.ledger.evaluation import Group, Surroundings, years_around
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.scoring import Deduction
 from shared.directory.repository import working_days
 
 Connection: TypeAlias = asyncpg.Connection | asyncpg.Pool
 _encode = msgspec.json.encode
+_text_of = lru_cache(maxsize=65_536)(str)  # a unit stands in thousands of lines
 _read_entries = msgspec.json.Decoder(list[tuple[str, str | None, str]]).decode
 _read_inputs = msgspec.json.Decoder(dict[str, int | str]).decode
 
@@ -32,13 +36,17 @@ class _Days(msgspec.Struct):
     open: list[date]
 
 
-@dataclass(frozen=True)
-class CellRow:
+class CellRow(NamedTuple):
     """A cell to be written: its card's group, what was found, its version in the ledger."""
 
     group: Group
     scored: Scored
     entered: int
+
+    @property
+    def key(self) -> str:
+        """Period, indicator and unit as the tables of the ledger begin with."""
+        return f"{self.group.key}\t{_text_of(self.scored.unit_id)}"
 
 
 # --- what evaluations read ------------------------------------------------------------------------------------------
@@ -200,10 +208,29 @@ WHERE (known.standing, known.entered_version, known.state, known.code, known.not
 """
 
 
+_CELL_COLUMNS = (
+    "period", "indicator_id", "unit_id", "set_id", "standing", "version", "entered_version", "state", "code", "note",
+    "full_marks", "score", "loss", "entries", "inputs", "indicator_version", "rule_hash", "at",
+)  # fmt: skip
+
+
 async def put_cells(
-    driver: asyncpg.Connection, period: str, rows: Sequence[CellRow], *, confirmed: bool, at: datetime
+    driver: asyncpg.Connection,
+    period: str,
+    rows: Sequence[CellRow],
+    standing: Collection[tuple[UUID, UUID]],
+    *,
+    confirmed: bool,
+    at: datetime,
 ) -> None:
-    """Write cells as they now stand; a cell that stays as it was keeps its version."""
+    """Write cells as they now stand; a cell that stays as it was keeps its version.
+
+    `standing`: the cells that are there; the caller holds them, so that no other comes meanwhile.
+    """
+    added = [row for row in rows if (row.group.card.indicator_id, row.scored.unit_id) not in standing]
+    if added:
+        await copy_lines(driver, "cells", _CELL_COLUMNS, _cell_lines(added, confirmed=confirmed, at=at))
+    rows = rows if not added else [row for row in rows if (row.group.card.indicator_id, row.scored.unit_id) in standing]
     if not rows:
         return
     scored = [row.scored for row in rows]
@@ -224,10 +251,25 @@ async def put_cells(
         [cell.score for cell in scored],
         [cell.loss for cell in scored],
         [entries_text(cell.entries) for cell in scored],
-        [_encode(cell.inputs).decode() for cell in scored],
+        [inputs_text(cell.inputs) for cell in scored],
         [card.version for card in cards],
-        [rule_of(card).hash for card in cards],
+        [row.group.rule.hash for row in rows],
     )
+
+
+def _cell_lines(rows: Iterable[CellRow], *, confirmed: bool, at: datetime) -> Iterator[str]:
+    standing, moment = "confirmed" if confirmed else "provisional", at.isoformat()
+    for row in rows:
+        group, cell, entered = row
+        card = group.card
+        code, note = field(cell.code), field(cell.note)
+        score = NULL if cell.score is None else f"{cell.score:f}"
+        entries, inputs = field(entries_text(cell.entries)), field(inputs_text(cell.inputs))
+        yield (
+            f"{row.key}\t{card.set_id}\t{standing}\t1\t{entered}\t{cell.state}\t{code}\t"
+            f"{note}\t{cell.full_marks:f}\t{score}\t{cell.loss:f}\t{entries}\t{inputs}\t{card.version}\t{group.rule.hash}\t"
+            f"{moment}\n"
+        )
 
 
 async def periods_scored(connection: Connection, card: IndicatorPublished) -> list[str]:
@@ -258,7 +300,12 @@ async def drop_outdated(driver: asyncpg.Connection, period: str, card: Indicator
 
 def entries_text(entries: Iterable[Entry]) -> str:
     """Entries as they are stored with a cell: kind, clause, points."""
-    return _encode([(entry.kind, entry.clause, entry.points) for entry in entries]).decode()
+    return _encode(entries).decode()
+
+
+def inputs_text(inputs: Mapping[str, int | str]) -> str:
+    """Inputs as they are stored: the version of the fact, or the text, by input."""
+    return _encode(inputs, order="sorted").decode()
 
 
 # --- the ledger: only ever added to -----------------------------------------------------------------------------------
@@ -276,30 +323,24 @@ async def last_evaluations(connection: Connection, period: str, indicators: Iter
 
 
 async def entries_of(
-    connection: Connection, period: str, versions: Sequence[tuple[UUID, UUID, int]]
+    connection: Connection, period: str, rows: Sequence[CellRow]
 ) -> Mapping[tuple[UUID, UUID], Sequence[Entry]]:
-    """What stands in the ledger for cells at a version, without the rows that take an older version back."""
-    rows = await connection.fetch(
+    """What stands in the ledger for cells at the version before, without the rows that take an older one back."""
+    stand = await connection.fetch(
         "SELECT e.indicator_id, e.unit_id, e.kind, e.clause, e.points FROM entries e JOIN "
         "unnest($2::uuid[], $3::uuid[], $4::int[]) AS wanted(indicator_id, unit_id, cell_version) "
         "USING (indicator_id, unit_id, cell_version) WHERE e.period = $1 AND e.reverses IS NULL "
         "ORDER BY e.indicator_id, e.unit_id, e.entry_no",
         period,
-        [indicator for indicator, _, __ in versions],
-        [unit for _, unit, __ in versions],
-        [version for _, __, version in versions],
+        [row.group.card.indicator_id for row in rows],
+        [row.scored.unit_id for row in rows],
+        [row.entered - 1 for row in rows],
     )
     found: dict[tuple[UUID, UUID], list[Entry]] = {}
-    for row in rows:
+    for row in stand:
         entry = Entry(row["kind"], row["clause"], row["points"])
         found.setdefault((row["indicator_id"], row["unit_id"]), []).append(entry)
     return found
-
-
-async def add(driver: asyncpg.Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Add rows to one of the append-only tables by COPY."""
-    if rows:
-        await driver.copy_records_to_table(table, records=rows, columns=columns)
 
 
 # --- deductions -----------------------------------------------------------------------------------------------------
@@ -316,32 +357,36 @@ async def known_deductions(connection: Connection, identities: Iterable[UUID]) -
 async def keep_deductions(
     driver: asyncpg.Connection, set_id: UUID, deductions: Sequence[Deduction], *, who: str, at: datetime
 ) -> None:
-    """Put deductions as they now stand, and add their versions."""
-    ordered = sorted(deductions, key=lambda deduction: deduction.deduction_id)
-    bodies = [_encode(deduction).decode() for deduction in ordered]
-    await driver.execute(
-        "INSERT INTO deductions AS known (deduction_id, version, set_id, period, indicator_id, unit_id, "
-        "loss, body, at) "
-        "SELECT d.deduction_id, d.version, $1, d.period, d.indicator_id, d.unit_id, d.loss, d.body, $2 "
-        "FROM unnest($3::uuid[], $4::int[], $5::text[], $6::uuid[], $7::uuid[], $8::numeric[], $9::text[]) "
-        "AS d(deduction_id, version, period, indicator_id, unit_id, loss, body) ON CONFLICT (deduction_id) "
-        "DO UPDATE SET "
-        "version = excluded.version, loss = excluded.loss, body = excluded.body, at = excluded.at",
-        set_id,
-        at,
-        [deduction.deduction_id for deduction in ordered],
-        [deduction.version for deduction in ordered],
-        [deduction.period for deduction in ordered],
-        [deduction.indicator_id for deduction in ordered],
-        [deduction.unit_id for deduction in ordered],
-        [Decimal(deduction.loss) for deduction in ordered],
-        bodies,
+    """Put deductions as they now stand, and add their versions; the caller holds their cells."""
+    ordered = sorted(((str(one.deduction_id), one, _encode(one).decode()) for one in deductions), key=itemgetter(0))
+    moment, by = at.isoformat(), field(who)
+    await copy_lines(
+        driver,
+        "deductions",
+        ("deduction_id", "version", "set_id", "period", "indicator_id", "unit_id", "loss", "body", "at"),
+        (
+            f"{key}\t1\t{set_id}\t{one.period}\t{one.indicator_id}\t{one.unit_id}\t{one.loss}\t{field(body)}\t{moment}\n"
+            for key, one, body in ordered
+            if one.version == 1
+        ),
     )
-    await add(
+    again = [(one, body) for _, one, body in ordered if one.version > 1]
+    if again:
+        await driver.execute(
+            "UPDATE deductions AS known SET version = d.version, loss = d.loss, body = d.body, at = $1 "
+            "FROM unnest($2::uuid[], $3::int[], $4::numeric[], $5::text[]) AS d(deduction_id, version, loss, body) "
+            "WHERE known.deduction_id = d.deduction_id",
+            at,
+            [one.deduction_id for one, _ in again],
+            [one.version for one, _ in again],
+            [Decimal(one.loss) for one, _ in again],
+            [body for _, body in again],
+        )
+    await copy_lines(
         driver,
         "deduction_versions",
         ("deduction_id", "version", "lifted", "body", "who", "at"),
-        [(d.deduction_id, d.version, d.loss == "0", body, who, at) for d, body in zip(ordered, bodies, strict=True)],
+        (f"{key}\t{one.version}\t{one.loss == '0'}\t{field(body)}\t{by}\t{moment}\n" for key, one, body in ordered),
     )
 
 

@@ -232,10 +232,10 @@ async def _prepare(
     for read in reads:
         card = read.card
         only = None if reads_peers(card) else concerns or _units_with_facts(card, facts, changed)
-        if changed is None and only is not None:
+        if changed is None and only is not None and not concerns:
             only = {*only, *(unit for indicator, unit in standing if indicator == card.indicator_id)}
         group = prepare(card, period, facts if read.facts is None else read.facts, read.then or around, only)
-        if group.facts:
+        if group.units:
             groups.append(adjudicated(group, standing))
     return groups
 
@@ -291,7 +291,7 @@ async def _put_provisional(
                 deduction.deduction_id,
                 after={"version": deduction.version, "loss": deduction.loss},
             )
-    await repository.put_cells(driver, period.key, rows, confirmed=False, at=cause.at)
+    await repository.put_cells(driver, period.key, rows, standing, confirmed=False, at=cause.at)
 
 
 async def _amend(
@@ -316,7 +316,7 @@ async def _amend(
     changed = [row for row in done.cells if row.entered != _entered(standing, row)]
     if not changed:
         return
-    await repository.put_cells(await uow.driver(), period.key, changed, confirmed=True, at=cause.at)
+    await repository.put_cells(await uow.driver(), period.key, changed, standing, confirmed=True, at=cause.at)
     tell_scores(uow, set_id, period.key, [cell_score(row) for row in changed])
     tell_deductions(uow, set_id, done.deductions)
     await tell_digest(uow, set_id, period.key)

@@ -172,7 +172,7 @@ async def confirm_period(
     await repository.keep_calendars(driver, [group for group, _ in found.results])
     occasion = Occasion("confirmed", "scored", uow.who, now)
     entered = await enter(uow, set_id, key, found.results, standing, occasion)
-    await repository.put_cells(driver, key, entered.cells, confirmed=True, at=now)
+    await repository.put_cells(driver, key, entered.cells, standing, confirmed=True, at=now)
     cells = len(entered.cells)
     version = await periods.confirm(driver, set_id, key, cells=cells, at=now, by=uow.who)
     uow.record(

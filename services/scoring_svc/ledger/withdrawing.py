@@ -44,7 +44,7 @@ async def withdraw_dropped(uow: UnitOfWork, period: Period, card: IndicatorPubli
         )
         # One by one: each is an evaluation of its own, of the version of the card that it was entered under.
         done = await enter(uow, card.set_id, period.key, [(group, [cell])], {(indicator, unit): known}, occasion)
-        await repository.put_cells(driver, period.key, done.cells, confirmed=False, at=at)
+        await repository.put_cells(driver, period.key, done.cells, standing, confirmed=False, at=at)
         tell_deductions(uow, card.set_id, done.deductions)
         uow.trail(
             "withdraw",
@@ -64,4 +64,4 @@ async def _as_entered(uow: UnitOfWork, period: Period, indicator: UUID, unit: UU
     versions = await copies.cards_of_indicator(driver, indicator)
     card = next(one for one in versions if one.version == stored["indicator_version"])
     inputs = msgspec.json.decode(stored["inputs"], type=dict[str, dict[str, int | str]])
-    return Group(card, period, {}, inputs, await repository.calendar_edition(driver, stored["calendar"]))
+    return Group.of_rows(card, period, {}, inputs, await repository.calendar_edition(driver, stored["calendar"]))

@@ -18,7 +18,7 @@ from services.scoring_svc.ledger import reading
 from services.scoring_svc.ledger.adjudication import fixed, is_mark, mark_of, references
 from services.scoring_svc.ledger.domain import Entry, identity_of, plain
 from services.scoring_svc.ledger.entering import score_text
-from services.scoring_svc.ledger.evaluation import Group, rule_of
+from services.scoring_svc.ledger.evaluation import Group
 from services.scoring_svc.ledger.proving import Recalled, proof_of, recall
 from services.scoring_svc.ledger.reading import Reader
 from services.scoring_svc.reports import repository, wording
@@ -84,7 +84,7 @@ async def explain(
         raise NotFound
     version = row["entered_version"] if subject.version is None else subject.version
     recalled = await recall(driver, subject.indicator_id, subject.unit_id, subject.period, version)
-    card, rule = recalled.group.card, rule_of(recalled.group.card)
+    card, rule = recalled.group.card, recalled.group.rule
     versions = await repository.versions_of(driver, subject.indicator_id, subject.unit_id, subject.period)
     told: Any = next((one for one in versions if one["version"] == version), row)
     identity = identity_of(subject.indicator_id, subject.unit_id, subject.period)
@@ -136,7 +136,7 @@ async def _found(driver: asyncpg.Connection, identity: UUID) -> Subject:
 
 
 async def _inputs(driver: asyncpg.Connection, group: Group, unit: UUID, language: Language) -> list[InputOut]:
-    rule, read, values = rule_of(group.card), group.inputs[str(unit)], group.facts[str(unit)]
+    rule, read, values = group.rule, group.inputs[str(unit)], group.facts[str(unit)]
     metrics = {
         metric: version
         for name, version in read.items()
@@ -176,7 +176,7 @@ async def _entries(
     driver: asyncpg.Connection, subject: Subject, recalled: Recalled, version: int, row: Any, language: Language
 ) -> list[ExplainedEntryOut]:
     """The entries of the version: those of the ledger, or of the provisional score. Raises NothingToExplain."""
-    rule = rule_of(recalled.group.card)
+    rule = recalled.group.rule
     if version:
         made = await reading.ledger_rows(driver, subject.indicator_id, subject.unit_id, subject.period)
         rows = [
@@ -232,7 +232,7 @@ async def remedies(
         ("none_lost", Fraction(row["full_marks"]), False),
         ("next_step", Fraction(row["score"]), True),
     )
-    rule = rule_of(group.card)
+    rule = group.rule
     hidden = depends_on_peers(rule) and not shows_peers
     names = [name for name, binding in sorted(group.card.bindings.items()) if binding.metric is not None]
 
@@ -251,7 +251,7 @@ async def remedies(
 
 
 def _remedy(group: Group, name: str, target: Target, answer: Answer, score: str, language: Language) -> RemedyOut:
-    rule = rule_of(group.card)
+    rule = group.rule
     label = rule.inputs[name].label.in_language(language)
     if isinstance(answer, Change):
         return RemedyOut(

@@ -4,7 +4,7 @@ Facts are read into columns once for all rules that have the same inputs; a rule
 Pure and long, so callers run it beside the event loop. Does not belong here: where facts come from (repository).
 """
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
@@ -19,10 +19,11 @@ from services.scoring_svc.engine.domain import (
     ColumnPlan,
     Outcome,
     Rule,
+    Table,
     WorkingCalendar,
     canonical,
-    columns_of,
     evaluate_group,
+    plan_of,
 )
 from services.scoring_svc.engine.numbers import rational
 from services.scoring_svc.ledger.domain import CellStatus
@@ -32,8 +33,6 @@ Numbers: TypeAlias = npt.NDArray[Any]  # int64, or Python's whole numbers where 
 States: tuple[CellStatus, ...] = ("scored", "exempt", "not_scorable", "refused")
 SCORED, REFUSED = States.index("scored"), States.index("refused")
 ROOM_OF_64_BITS = 2**62
-_KEPT = 4_096
-_plans: OrderedDict[str, ColumnPlan | ByReference] = OrderedDict()
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class Block:
         """The rows as columns of a plan, read once for all plans with the same inputs and scales."""
         key = (inputs, plan.room)
         if key not in self._read:
-            self._read[key] = plan.read(self.rows, self.groups, self.calendar)
+            self._read[key] = plan.read(Table.of_rows(self.rows), self.groups, self.calendar)
         known = self._read[key]
         # What a batch remembers belongs to the nodes of one rule.
         return replace(known, batch=replace(known.batch, memory={}))
@@ -82,16 +81,6 @@ def evaluate_all(rule: Rule, document: Mapping[str, Any], blocks: Sequence[Block
     return joined([_evaluate(rule, plan, inputs, block) for block in blocks])
 
 
-def plan_of(rule: Rule) -> ColumnPlan | ByReference:
-    """The column plan of a rule, kept by its hash, or why it has none."""
-    known = _plans.get(rule.hash)
-    if known is None:
-        known = _plans[rule.hash] = columns_of(rule)
-        while len(_plans) > _KEPT:
-            _plans.popitem(last=False)
-    return known
-
-
 def _evaluate(rule: Rule, plan: ColumnPlan | ByReference, inputs: bytes, block: Block) -> Marks:
     count = len(block.rows)
     if block.stopped is not None:
@@ -99,7 +88,7 @@ def _evaluate(rule: Rule, plan: ColumnPlan | ByReference, inputs: bytes, block: 
         return Marks(np.zeros(count, np.int64), 1, refused, {block.stopped: count})
     if isinstance(plan, ByReference):
         return _of_outcomes(_by_reference(rule, block), count)
-    found = plan.evaluate_read(block.reading(plan, inputs), block.rows)
+    found = plan.evaluate_read(block.reading(plan, inputs), Table.of_rows(block.rows))
     if found.result.kind != "points":
         refused = np.full(count, REFUSED, np.int8)
         return Marks(np.zeros(count, np.int64), 1, refused, {"RESULT_WITHOUT_POINTS": count})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.scoring_svc.engine.domain import ColumnPlan, check_rule, columns_of, evaluate, sentence, weekdays
+from services.scoring_svc.engine.domain import ColumnPlan, Table, check_rule, columns_of, evaluate, sentence, weekdays
 from services.scoring_svc.engine.presets import Preset, presets
 
 PACK = Path("deploy/local/wuhan2015/indicators")
@@ -20,7 +20,9 @@ def test_a_preset_is_published_cleanly_and_gives_its_example(preset: Preset) -> 
     assert found.value == example["result"]
     plan = columns_of(preset.rule)
     assert isinstance(plan, ColumnPlan)
-    rows = plan.evaluate([example["facts"], *example.get("peers", {}).values()], calendar=weekdays()).rows()
+    rows = plan.evaluate(
+        Table.of_rows([example["facts"], *example.get("peers", {}).values()]), calendar=weekdays()
+    ).rows()
     assert rows[0].value == example["result"]
 
 

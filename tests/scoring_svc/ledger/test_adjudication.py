@@ -59,7 +59,7 @@ def test_values_take_the_place_of_facts_and_both_stand_in_the_inputs() -> None:
     other = unit_of("420103")
     facts = {str(UNIT): {"errors": "2"}, str(other): {"errors": "0"}}
     inputs = {str(UNIT): {"errors": 4}, str(other): {"errors": 1}}
-    group = Group(COL1, parse_period("2015-01"), facts, inputs, None)
+    group = Group.of_rows(COL1, parse_period("2015-01"), facts, inputs, None)
     standing = {(COL1.indicator_id, UNIT): [decided("value", "1", name="errors"), decided("value", "9", name="gone")]}
     found = adjudicated(group, standing)
     assert found.facts == {str(UNIT): {"errors": "1"}, str(other): {"errors": "0"}}

@@ -6,7 +6,7 @@ Belongs here: columns of outcomes, a row as text. Does not belong here: proofs; 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,16 +27,22 @@ class EntryAmounts:
     den: Any
     stands: Flags
 
-    def texts(self) -> list[str]:
-        """The amount of every row as the proof writes it; of rows where the entry does not stand it means nothing."""
+    def told(self) -> list[tuple[str, str | None, str] | None]:
+        """The entry of every row as (entry, clause, amount as the proof writes it); None where it does not stand."""
+        entry, clause = self.entry, self.clause
+        found: list[tuple[str, str | None, str] | None]
         if np.ndim(self.den) == 0:
             den = int(self.den)
-            return _texts(self.num, lambda num: shortest(Fraction(num, den)))
-        return [shortest(Fraction(num, den)) for num, den in zip(self.num.tolist(), self.den.tolist(), strict=True)]
+            found = _distinct(self.num, lambda num: (entry, clause, shortest(Fraction(num, den))))
+        else:
+            pairs = zip(self.num.tolist(), self.den.tolist(), strict=True)
+            found = [(entry, clause, shortest(Fraction(num, den))) for num, den in pairs]
+        for row in np.flatnonzero(~self.stands).tolist():
+            found[row] = None
+        return found
 
 
-@dataclass(frozen=True, slots=True)
-class RowOutcome:
+class RowOutcome(NamedTuple):
     """One row as the reference's Outcome says it, without the proof; entries are (entry, clause, amount)."""
 
     kind: str
@@ -63,24 +69,32 @@ class ColumnOutcomes:
 
     def rows(self) -> list[RowOutcome]:
         """All rows as text; every distinct number is written once."""
-        texts = _texts(self.value, self.result.text)
-        columns = [(entry.entry, entry.clause, entry.stands.tolist(), entry.texts()) for entry in self.entries]
-        found = []
-        for row, (stop, substituted) in enumerate(zip(self.stop.tolist(), self.substituted.tolist(), strict=True)):
-            known = self.by_reference.get(row)
-            if known is not None:
-                told = tuple((entry.entry, entry.clause, entry.text) for entry in known.entries)
-                found.append(RowOutcome(known.kind, known.value, known.code, told, known.substituted))
-            elif stop:
-                reason = self.reasons[stop]
-                found.append(RowOutcome(reason.how, None, reason.code, (), substituted=False))
-            else:
-                entries = tuple((name, clause, said[row]) for name, clause, stands, said in columns if stands[row])
-                found.append(RowOutcome(self.result.kind, texts[row], None, entries, substituted))
+        texts = _distinct(self.value, self.result.text)
+        columns = [entry.told() for entry in self.entries]
+        entries = list(zip(*columns, strict=True)) if columns else [()] * len(texts)
+        if not all(entry.stands.all() for entry in self.entries):
+            entries = [tuple(one for one in row if one is not None) for row in entries]
+        kind = self.result.kind
+        found = [
+            RowOutcome(kind, text, None, told, substituted)
+            for text, told, substituted in zip(texts, entries, self.substituted.tolist(), strict=True)
+        ]
+        for row in np.flatnonzero(self.stop).tolist():
+            reason = self.reasons[self.stop[row]]
+            found[row] = RowOutcome(reason.how, None, reason.code, (), substituted=False)
+        for row, known in self.by_reference.items():
+            found[row] = row_of(known)
         return found
 
 
-def _texts(numbers: Ints, say: Callable[[int], str]) -> list[str]:
+def row_of(outcome: Outcome) -> RowOutcome:
+    """What the reference found, without its proof."""
+    entries = tuple((entry.entry, entry.clause, entry.text) for entry in outcome.entries)
+    return RowOutcome(outcome.kind, outcome.value, outcome.code, entries, outcome.substituted)
+
+
+def _distinct(numbers: Ints, say: Callable[[int], Any]) -> list[Any]:
+    """What is said of every number; of each distinct one once."""
     distinct, which = np.unique(numbers, return_inverse=True)
     said = [say(number) for number in distinct.tolist()]
     return [said[index] for index in which.reshape(-1).tolist()]

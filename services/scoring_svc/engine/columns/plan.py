@@ -4,10 +4,10 @@ Belongs here: the ladder of scales, stages 2 to 4 over a batch, what goes to the
 column form of any primitive or result.
 """
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from services.scoring_svc.engine.columns.algebra import TOO_WIDE, Column, NoColu
 from services.scoring_svc.engine.columns.batch import Batch, Flags, Ints, Small
 from services.scoring_svc.engine.columns.outcomes import ColumnOutcomes, EntryAmounts
 from services.scoring_svc.engine.columns.planning import Planner, Reason, Room
-from services.scoring_svc.engine.columns.reading import REFUSALS, Reading, read_facts
+from services.scoring_svc.engine.columns.reading import REFUSALS, Reading, Table, read_facts
 from services.scoring_svc.engine.columns.results import ResultColumn
 from services.scoring_svc.engine.evaluation import Outcome, evaluate, evaluate_group
 from services.scoring_svc.engine.results.numeric import Points
@@ -23,6 +23,7 @@ from services.scoring_svc.engine.rule import Rule
 from services.scoring_svc.engine.workdays import WorkingCalendar
 
 _ROOMS = ((6, 12), (4, 12), (4, 10), (4, 8), (2, 8), (2, 6), (2, 5))
+_MOST_PLANS = 4_096
 LADDER = tuple(Room(places, 10**digits, units) for places, digits in _ROOMS for units in (4_096, 256))
 """What facts without declared places or ends may have, and groups; the first under which all fits is taken."""
 
@@ -33,6 +34,9 @@ class ByReference:
 
     code: str
     at: str
+
+
+_plans: "OrderedDict[str, ColumnPlan | ByReference]" = OrderedDict()
 
 
 @dataclass(frozen=True)
@@ -47,13 +51,10 @@ class ColumnPlan:
     """The category columns of every `peers_mean`."""
 
     def read(
-        self,
-        rows: Sequence[Mapping[str, Any]],
-        groups: Sequence[int] | None = None,
-        calendar: WorkingCalendar | None = None,
+        self, table: Table, groups: Sequence[int] | None = None, calendar: WorkingCalendar | None = None
     ) -> Reading:
-        """Facts of many units as columns."""
-        return read_facts(self.rule.inputs, self.room, rows, groups, calendar)
+        """Facts of many units as columns of numbers."""
+        return read_facts(self.rule.inputs, self.room, table, groups, calendar)
 
     def run(self, batch: Batch) -> ColumnOutcomes:
         """Every row of a batch whose facts all lie within the plan's scale. Pure; nothing is raised for facts."""
@@ -111,19 +112,16 @@ class ColumnPlan:
         return value, stop, done
 
     def evaluate(
-        self,
-        rows: Sequence[Mapping[str, Any]],
-        groups: Sequence[int] | None = None,
-        calendar: WorkingCalendar | None = None,
+        self, table: Table, groups: Sequence[int] | None = None, calendar: WorkingCalendar | None = None
     ) -> ColumnOutcomes:
         """Every row: in columns, and by the reference where its facts (or those of its peers) need it."""
-        return self.evaluate_read(self.read(rows, groups, calendar), rows)
+        return self.evaluate_read(self.read(table, groups, calendar), table)
 
-    def evaluate_read(self, reading: Reading, rows: Sequence[Mapping[str, Any]]) -> ColumnOutcomes:
+    def evaluate_read(self, reading: Reading, table: Table) -> ColumnOutcomes:
         """`evaluate` for facts that `read` has read, be it for this rule or for one with the same inputs and room."""
         found, calendar = self.run(reading.batch), reading.batch.calendar
         for each in self._pieces(reading):
-            units = {str(row): rows[row] for row in each}
+            units = {str(row): table.row(row) for row in each}
             outcomes: Mapping[str, Outcome] = (
                 evaluate_group(self.rule, units, calendar)
                 if self.rule.reads_peers
@@ -158,6 +156,16 @@ def columns_of(rule: Rule) -> ColumnPlan | ByReference:
             if found.code != TOO_WIDE:
                 break
     return ByReference(refused.code, refused.at)
+
+
+def plan_of(rule: Rule) -> ColumnPlan | ByReference:
+    """`columns_of`, kept by the rule's hash."""
+    known = _plans.get(rule.hash)
+    if known is None:
+        known = _plans[rule.hash] = columns_of(rule)
+        while len(_plans) > _MOST_PLANS:
+            _plans.popitem(last=False)
+    return known
 
 
 def _plan(rule: Rule, room: Room) -> ColumnPlan:

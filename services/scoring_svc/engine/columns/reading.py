@@ -24,6 +24,28 @@ _STATES = {word: index for index, word in enumerate(STATES)}
 _PRESENT = _STATES["present"]
 
 
+ABSENT: Any = object()
+"""Stands in a column of facts where a row has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Facts of many rows by input: in each column a fact as `evaluate` takes it, or ABSENT."""
+
+    size: int
+    columns: Mapping[str, Sequence[Any]]
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[Mapping[str, Any]]) -> "Table":
+        """The same facts row by row."""
+        names = dict.fromkeys(name for row in rows for name in row)
+        return cls(len(rows), {name: [row.get(name, ABSENT) for row in rows] for name in names})
+
+    def row(self, index: int) -> dict[str, Any]:
+        """The facts of one row."""
+        return {name: column[index] for name, column in self.columns.items() if column[index] is not ABSENT}
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A batch, and the rows whose facts lie beyond its scale or bounds: they are the reference's."""
@@ -107,64 +129,75 @@ class _Rows:
 def read_facts(
     inputs: Mapping[str, Input],
     room: Room,
-    rows: Sequence[Mapping[str, Any]],
+    table: Table,
     groups: Sequence[int] | None = None,
     calendar: WorkingCalendar | None = None,
 ) -> Reading:
-    """The batch of rows of facts, as `evaluate` takes them. `groups` says which rows are peers; None: all."""
-    noted = _Rows(len(rows))
-    for index, row in enumerate(rows):
-        if not row.keys() <= inputs.keys():
-            noted.note(index, REFUSALS.index("FACT_UNKNOWN"), beyond=False)
-    owner = range(len(rows))
+    """The batch of a table of facts. `groups` says which rows are peers; None: all."""
+    noted, size = _Rows(table.size), table.size
+    for name in table.columns.keys() - inputs.keys():
+        _unknown(table.columns[name], range(size), noted)
+    owner, nothing = range(size), [ABSENT] * size
     facts: dict[str, FactColumn | RecordsColumn] = {
-        name: _records(name, item, room, rows, noted)
-        if item.fields is not None
-        else _fact(name, item, room, rows, owner, noted)
+        name: (_fact if item.fields is None else _records)(item, room, table.columns.get(name, nothing), owner, noted)
         for name, item in inputs.items()
     }
     refused = np.where(noted.refused == _WORST, 0, noted.refused).astype(np.int16)
-    together = np.zeros(len(rows), np.int64) if groups is None else np.unique(groups, return_inverse=True)[1]
-    return Reading(Batch(len(rows), facts, together.astype(np.int64), refused, calendar), noted.beyond)
+    together = np.zeros(size, np.int64) if groups is None else np.unique(groups, return_inverse=True)[1]
+    return Reading(Batch(size, facts, together.astype(np.int64), refused, calendar), noted.beyond)
 
 
-def _fact(name: str, item: Input, room: Room, rows: Sequence[Any], owner: Sequence[int], noted: _Rows) -> FactColumn:
+def _unknown(column: Sequence[Any], owner: Sequence[int], noted: _Rows) -> None:
+    for index, found in enumerate(column):
+        if found is not ABSENT:
+            noted.note(owner[index], REFUSALS.index("FACT_UNKNOWN"), beyond=False)
+
+
+def _fact(item: Input, room: Room, column: Sequence[Any], owner: Sequence[int], noted: _Rows) -> FactColumn:
     reader = _Reader(item, scale_of(item, room))
-    values, states = [0] * len(rows), [0] * len(rows)
-    for index, row in enumerate(rows):
-        if name not in row:
-            states[index] = _STATES["missing"]
-            continue
-        values[index], states[index], refusal, beyond = reader.fact(row[name])
+    known = reader.known
+    values, states = [0] * len(column), [_PRESENT] * len(column)
+    for index, found in enumerate(column):
+        told = known.get(found) if found.__class__ is str else None
+        if told is None:
+            if found is ABSENT:
+                states[index] = _STATES["missing"]
+                continue
+            number, states[index], refusal, beyond = reader.fact(found)
+        else:
+            number, refusal, beyond = told
+        values[index] = number
         if refusal or beyond:
             noted.note(owner[index], refusal, beyond=beyond)
     return FactColumn(np.array(values, np.int64), np.array(states, np.int16))
 
 
-def _records(name: str, item: Input, room: Room, rows: Sequence[Any], noted: _Rows) -> RecordsColumn:
+def _records(item: Input, room: Room, column: Sequence[Any], owner: Sequence[int], noted: _Rows) -> RecordsColumn:
     reader, fields = _Reader(item, scale_of(item, room)), item.fields or {}
-    counts = np.zeros(len(rows), np.int64)
-    states = np.zeros(len(rows), np.int16)
+    counts = np.zeros(len(column), np.int64)
+    states = np.zeros(len(column), np.int16)
     records: list[Mapping[str, Any]] = []
-    owner: list[int] = []
+    below: list[int] = []
     malformed = REFUSALS.index("VALUE_MALFORMED")
-    for index, row in enumerate(rows):
-        found = row.get(name)
-        if name not in row:
+    for index, found in enumerate(column):
+        if found is ABSENT:
             states[index] = _STATES["missing"]
         elif isinstance(found, dict):
             states[index], refusal = reader.state(found)
-            noted.note(index, refusal, beyond=False)
+            noted.note(owner[index], refusal, beyond=False)
         elif not isinstance(found, list) or not all(isinstance(record, dict) for record in found):
-            noted.note(index, malformed, beyond=False)
+            noted.note(owner[index], malformed, beyond=False)
         elif len(found) > MOST_RECORDS:
-            noted.note(index, 0, beyond=True)
+            noted.note(owner[index], 0, beyond=True)
         else:
             counts[index] = len(found)
             records += found
-            owner += [index] * len(found)
-    for record, index in zip(records, owner, strict=True):
-        if not record.keys() <= fields.keys():
-            noted.note(index, REFUSALS.index("FACT_UNKNOWN"), beyond=False)
-    columns = {field: _fact(field, one, room, records, owner, noted) for field, one in fields.items()}
+            below += [owner[index]] * len(found)
+    table = Table.of_rows(records)
+    for name in table.columns.keys() - fields.keys():
+        _unknown(table.columns[name], below, noted)
+    nothing = [ABSENT] * len(records)
+    columns = {
+        field: _fact(one, room, table.columns.get(field, nothing), below, noted) for field, one in fields.items()
+    }
     return RecordsColumn(counts, states, columns)

@@ -15,7 +15,15 @@ from services.scoring_svc.engine.columns.algebra import Column, Vector
 from services.scoring_svc.engine.columns.batch import Batch
 from services.scoring_svc.engine.columns.outcomes import RowOutcome
 from services.scoring_svc.engine.columns.plan import ColumnPlan, columns_of
-from services.scoring_svc.engine.domain import Outcome, Rule, RuleRefused, WorkingCalendar, evaluate_group, parse_rule
+from services.scoring_svc.engine.domain import (
+    Outcome,
+    Rule,
+    RuleRefused,
+    Table,
+    WorkingCalendar,
+    evaluate_group,
+    parse_rule,
+)
 from services.scoring_svc.engine.language import WHOLE_TYPES, Input
 from services.scoring_svc.engine.numbers import fixed, is_decimal, rational, shortest
 
@@ -198,7 +206,7 @@ def reference(rule: Rule, groups: list[list[Facts]]) -> list[RowOutcome]:
 def compared(name: str, plan: ColumnPlan, groups: list[list[Facts]], wanted: list[RowOutcome]) -> Comparison:
     rows = [facts for group in groups for facts in group]
     peers = [index for index, group in enumerate(groups) for _ in group]
-    found = plan.evaluate(rows, peers, CALENDAR)
+    found = plan.evaluate(Table.of_rows(rows), peers, CALENDAR)
     differences = [
         f"{name}: {facts} in {peer}: columns say {one}, the reference {other}"
         for facts, peer, one, other in zip(rows, peers, found.rows(), wanted, strict=True)

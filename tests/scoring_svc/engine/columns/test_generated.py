@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.scoring_svc.engine.columns.plan import ColumnPlan, columns_of
-from services.scoring_svc.engine.domain import RuleRefused, parse_rule
+from services.scoring_svc.engine.domain import RuleRefused, Table, parse_rule
 from tests.scoring_svc.engine.builders import Json, category, dated, label, quantity, records
 from tests.scoring_svc.engine.columns.drawing import CALENDAR, Drawer, compared, outside, reference
 
@@ -200,7 +200,7 @@ def test_generated_rules() -> None:
         groups = Drawer(rule, random.Random(7)).groups(40)  # noqa: S311 - facts are the same in every run
         found = compared("generated", plan, groups, reference(rule, groups))
         assert not found.differences, found.differences[0]
-        batch = plan.read([facts for group in groups for facts in group], calendar=CALENDAR).batch
+        batch = plan.read(Table.of_rows([facts for group in groups for facts in group]), calendar=CALENDAR).batch
         plan.run(batch)
         assert not outside(batch)
         kinds.update(_kinds(document["result"]))

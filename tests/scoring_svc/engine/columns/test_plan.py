@@ -8,7 +8,7 @@ import pytest
 
 from services.scoring_svc.engine.columns.algebra import Column
 from services.scoring_svc.engine.columns.plan import ByReference, ColumnPlan, columns_of
-from services.scoring_svc.engine.domain import Rule, attainable, parse_rule
+from services.scoring_svc.engine.domain import Rule, Table, attainable, parse_rule
 from services.scoring_svc.engine.nodes import Value
 from services.scoring_svc.engine.primitives.stepping import Step
 from tests.scoring_svc.engine.builders import (
@@ -98,7 +98,7 @@ BEYOND = ["0.0000001", "1" + "0" * 20, "-" + "9" * 18, "1000000000001"]
 def test_a_fact_beyond_the_scale_sends_its_row_to_the_reference(text: str) -> None:
     parsed = parse_rule(STEP)
     rows: list[Facts] = [{"x": "1.2"}, {"x": text}, {"x": "3"}]
-    found = plan_of(parsed).evaluate(rows)
+    found = plan_of(parsed).evaluate(Table.of_rows(rows))
     assert list(found.by_reference) == [1]
     assert found.rows() == reference(parsed, [[row] for row in rows])
 
@@ -107,7 +107,7 @@ def test_a_fact_beyond_the_scale_sends_its_row_to_the_reference(text: str) -> No
 def test_among_peers_it_sends_its_whole_group(text: str) -> None:
     parsed = parse_rule(RANKED)
     groups: list[list[Facts]] = [[{"x": "1"}, {"x": "2"}], [{"x": "1"}, {"x": text}], [{"x": "5"}]]
-    found = plan_of(parsed).evaluate([row for group in groups for row in group], [0, 0, 1, 1, 2])
+    found = plan_of(parsed).evaluate(Table.of_rows([row for group in groups for row in group]), [0, 0, 1, 1, 2])
     assert list(found.by_reference) == [2, 3]
     assert found.rows() == reference(parsed, groups)
 
@@ -116,7 +116,7 @@ def test_the_largest_numbers_of_the_scale_stay_in_columns() -> None:
     parsed = parse_rule(STEP)
     plan = plan_of(parsed)
     rows: list[Facts] = [{"x": f"{sign}{plan.room.most}"} for sign in ("", "-")]
-    found = plan.evaluate(rows)
+    found = plan.evaluate(Table.of_rows(rows))
     assert not found.by_reference
     assert found.rows() == reference(parsed, [[row] for row in rows])
 
@@ -124,10 +124,10 @@ def test_the_largest_numbers_of_the_scale_stay_in_columns() -> None:
 def test_a_group_or_a_list_too_long_goes_to_the_reference() -> None:
     plan = plan_of(parse_rule(RANKED))
     rows: list[Facts] = [{"x": str(number)} for number in range(5)]
-    found = replace(plan, room=replace(plan.room, units=2)).evaluate(rows, [0, 0, 1, 1, 1])
+    found = replace(plan, room=replace(plan.room, units=2)).evaluate(Table.of_rows(rows), [0, 0, 1, 1, 1])
     assert list(found.by_reference) == [2, 3, 4]
     listed = parse_rule(rule({"list": records(v=quantity("points"))}, points(each("v"))))
-    many = plan_of(listed).evaluate([{"list": [{"v": "1"}] * 400}, {"list": [{"v": "1"}] * 401}])
+    many = plan_of(listed).evaluate(Table.of_rows([{"list": [{"v": "1"}] * 400}, {"list": [{"v": "1"}] * 401}]))
     assert list(many.by_reference) == [1]
     assert [row.value for row in many.rows()] == ["400.00", "401.00"]
 
@@ -139,7 +139,7 @@ def test_no_intermediate_leaves_its_bounds(name: str) -> None:
     drawer = Drawer(one, random.Random(name))  # noqa: S311 - the same in every run
     rows = [facts for group in drawer.groups(40) for facts in group]
     rows += [{**facts, **_ends(plan, facts, high=high)} for high in (True, False) for facts in rows[:5]]
-    reading = plan.read(rows, [row % 7 for row in range(len(rows))])
+    reading = plan.read(Table.of_rows(rows), [row % 7 for row in range(len(rows))])
     plan.run(reading.batch)
     assert not outside(reading.batch)
 
@@ -163,12 +163,12 @@ def test_a_quotient_may_leave_its_interval_by_what_counts_instead() -> None:
     parsed = parse_rule(rule({"x": NUMBER | {"allowed": ["0"]}, "y": NUMBER}, figure(ratio, 2, unit="")))
     assert attainable(parsed) == (0, 5)
     rows: list[Facts] = [{"x": "0", "y": y} for y in ("0", "-1", "2")]
-    assert [row.value for row in plan_of(parsed).evaluate(rows).rows()] == ["5.00", "0.00", "0.00"]
+    assert [row.value for row in plan_of(parsed).evaluate(Table.of_rows(rows)).rows()] == ["5.00", "0.00", "0.00"]
 
 
 def test_control_narrower_bounds_are_found_to_be_left() -> None:
     plan = plan_of(parse_rule(STEP))
-    reading = plan.read([{"x": "7"}])
+    reading = plan.read(Table.of_rows([{"x": "7"}]))
     plan.run(reading.batch)
     assert not outside(reading.batch)
     column = max((one for one in reading.batch.memory if isinstance(one, Column)), key=lambda one: one.high)
@@ -208,4 +208,4 @@ def test_facts_of_all_kinds_are_refused_as_by_the_reference() -> None:
 
 def test_a_batch_may_be_empty() -> None:
     for document in (STEP, RANKED):
-        assert plan_of(parse_rule(document)).evaluate([]).rows() == []
+        assert plan_of(parse_rule(document)).evaluate(Table.of_rows([])).rows() == []
