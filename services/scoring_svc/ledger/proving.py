@@ -12,7 +12,7 @@ import asyncpg
 import msgspec
 
 from services.scoring_svc.copies import repository as copies
-from services.scoring_svc.copies.domain import StoredFact, governing, metrics_of
+from services.scoring_svc.copies.domain import StoredFact, governing, metrics_of, results_of
 from services.scoring_svc.engine.domain import WorkingCalendar, evaluate_group
 from services.scoring_svc.ledger import adjudication_repository as decisions
 from services.scoring_svc.ledger import reading, repository
@@ -27,7 +27,8 @@ from services.scoring_svc.ledger.adjudication import (
     references,
     whole,
 )
-from services.scoring_svc.ledger.evaluation import Group, as_engine_reads, prepare, reads_peers
+from services.scoring_svc.ledger.evaluation import Group, as_engine_reads, prepare, reads_peers, result_as_read
+from services.scoring_svc.ledger.gathering import results_read
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period, parse_period
 from shared.errors import NotFound
@@ -161,6 +162,8 @@ def _value(
     card: IndicatorPublished, unit: UUID, name: str, version: int | str, facts: Mapping[tuple[UUID, UUID], StoredFact]
 ) -> Any:
     metric = card.bindings[name].metric
+    if card.bindings[name].indicator is not None:
+        return result_as_read(str(version))
     if metric is None:
         return version
     fact = facts.get((metric, unit))
@@ -172,7 +175,8 @@ async def _as_now(
 ) -> Group:
     facts = await copies.newest_facts(connection, period.key, metrics_of(card))
     around = await repository.surroundings(connection, card.evaluated_unit_ids, period.last)
-    return prepare(card, period, facts, around, only)
+    results = await results_read(connection, period.key, results_of(card))
+    return prepare(card, period, facts, around, only, results)
 
 
 def _with_versions(node: Any, inputs: Mapping[str, int | str]) -> Any:

@@ -7,19 +7,19 @@ on indicators, the facts themselves, period states by set, cells by indicator.
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 from services.scoring_svc.copies import repository as copies
-from services.scoring_svc.copies.domain import StoredFact, counts_working_days, governing, groups_units, metrics_of
+from services.scoring_svc.copies.domain import counts_working_days, governing, groups_units, metrics_of, results_of
 from services.scoring_svc.ledger import adjudication_repository as decisions
 from services.scoring_svc.ledger import period_repository as periods
 from services.scoring_svc.ledger import repository
-from services.scoring_svc.ledger.adjudication import Adjudication, adjudicated, as_settled
-from services.scoring_svc.ledger.domain import NOTHING, Scored, Standing
+from services.scoring_svc.ledger.adjudication import Adjudication, as_settled
+from services.scoring_svc.ledger.domain import NOTHING, Scored, Standing, differs
 from services.scoring_svc.ledger.entering import (
     Cell,
     Occasion,
@@ -29,15 +29,8 @@ from services.scoring_svc.ledger.entering import (
     tell_digest,
     tell_scores,
 )
-from services.scoring_svc.ledger.evaluation import (
-    Group,
-    Surroundings,
-    as_confirmed,
-    facts_of,
-    prepare,
-    reads_peers,
-    score_all,
-)
+from services.scoring_svc.ledger.evaluation import Group, score_all
+from services.scoring_svc.ledger.gathering import Changed, Read, Wanted, gather, read_as_confirmed
 from services.scoring_svc.ledger.period_repository import PeriodRow
 from services.scoring_svc.ledger.repository import CellRow
 from services.scoring_svc.ledger.withdrawing import withdraw_dropped
@@ -48,8 +41,6 @@ from shared.db import UnitOfWork
 
 _ENTERED = frozenset({"confirmed", "closed"})
 _BESIDE_THE_LOOP = 4  # so many groups are evaluated in a thread, so that requests go on meanwhile
-Changed = Collection[tuple[UUID, UUID]]
-Facts = Mapping[tuple[UUID, UUID], StoredFact]
 
 
 @dataclass(frozen=True)
@@ -76,18 +67,6 @@ class Cause:
         return self.amendment.reason if self.amendment else ""
 
 
-@dataclass(frozen=True)
-class Read:
-    """A card to be scored, and what surrounded it at the confirmation; `then` is None while the period may change.
-
-    `facts`: those that a closed period was closed with; None where the newest count.
-    """
-
-    card: IndicatorPublished
-    then: Surroundings | None
-    facts: Facts | None = None
-
-
 async def apply_facts(uow: UnitOfWork, event: FactsRecorded, at: datetime) -> None:
     """Keep a chunk of facts and score the cells that depend on those that are new; a repeated chunk changes nothing."""
     driver = await uow.driver()
@@ -108,21 +87,29 @@ async def apply_card(uow: UnitOfWork, card: IndicatorPublished, at: datetime) ->
     a loss that already stands in the ledger is lifted.
     """
     driver = await uow.driver()
-    metrics = metrics_of(card)
+    metrics, read = metrics_of(card), results_of(card)
+    behind = [one for other in read for one in await copies.cards_of_indicator(driver, other)]
     await copies.hold_surroundings(driver, alone=False)
-    await copies.hold_metrics(driver, metrics, alone=True)
-    await decisions.hold_indicators(driver, [card.indicator_id])
+    await copies.hold_metrics(driver, {*metrics, *(one for other in behind for one in metrics_of(other))}, alone=True)
+    await decisions.hold_indicators(driver, [card.indicator_id, *read])
     if not await copies.keep_card(driver, card):
         return
     versions = await copies.cards_of_indicator(driver, card.indicator_id)
-    keys = {*await copies.periods_with_facts(driver, metrics), *await repository.periods_scored(driver, card)}
-    for key in sorted(keys | set(await decisions.periods_decided(driver, card.indicator_id))):
+    keys = {
+        *await copies.periods_with_facts(driver, metrics),
+        *await repository.periods_scored(driver, card.set_id, [card.indicator_id, *read]),
+        *await decisions.periods_decided(driver, card.indicator_id),
+    }
+    for key in sorted(keys):
         period = parse_period(key)
         governs = governing(versions, period)
         if governs is not None and governs.version == card.version:
             await rescore(uow, period, [card], None, Cause(at))
             await withdraw_dropped(uow, period, card, at)
             await repository.drop_outdated(driver, key, card)
+            chain = await copies.chain(driver, [card.set_id], period)
+            readers = [chain.cards[reader] for reader in chain.readers.get(card.indicator_id, ())]
+            await rescore(uow, period, readers, None, Cause(at))
 
 
 async def apply_surroundings(uow: UnitOfWork, at: datetime, *, calendar: bool, unit: UUID | None = None) -> None:
@@ -137,7 +124,8 @@ async def apply_surroundings(uow: UnitOfWork, at: datetime, *, calendar: bool, u
     by_period: dict[str, list[IndicatorPublished]] = {}
     for card in cards:
         versions = await copies.cards_of_indicator(driver, card.indicator_id)
-        for key in await copies.periods_with_facts(driver, metrics_of(card)):
+        scored_in = await repository.periods_scored(driver, card.set_id, [card.indicator_id])
+        for key in {*scored_in, *await copies.periods_with_facts(driver, metrics_of(card))}:
             governs = governing(versions, parse_period(key))
             if governs is not None and governs.version == card.version:
                 by_period.setdefault(key, []).append(card)
@@ -150,28 +138,54 @@ async def rescore(
 ) -> None:
     """Score the cells of these cards that depend on the changed facts, or all that have facts if `changed` is None.
 
-    If the cause is a decision, those of the units that it concerns.
+    If the cause is a decision, those of the units that it concerns. Cells that read a result which changed follow.
     """
     if not cards:
         return
-    driver = await uow.driver()
     states: dict[UUID, PeriodRow] = {}
     for set_id in sorted({card.set_id for card in cards}):
         states[set_id] = await _hold(uow, set_id, period)
+    chain = await copies.chain(await uow.driver(), states, period)
     # A card, a group or a calendar that comes after confirmation does not reach back; only facts are amended.
     reaches_back = changed is not None or cause.decided is not None
-    open_cards = [card for card in cards if reaches_back or states[card.set_id].state in {"open", "fenced"}]
-    await repository.hold_groups(driver, period.key, [card.indicator_id for card in open_cards])
-    standing = await repository.standing_cells(driver, period.key, [card.indicator_id for card in open_cards])
+    waiting = {
+        card.indicator_id: card for card in cards if reaches_back or states[card.set_id].state in {"open", "fenced"}
+    }
+    wanted = Wanted(changed, cause.concerns, frozenset(waiting))
+    # By depth, then by id: the order in which everybody holds cells.
+    while waiting:
+        level = chain.levels(waiting.values())[0]
+        for card in level:
+            del waiting[card.indicator_id]
+        for indicator, units in (await _rescore(uow, period, states, level, wanted, cause)).items():
+            for reader in chain.readers.get(indicator, ()):
+                if chain.depth(reader) > chain.depth(level[0].indicator_id):
+                    waiting[reader] = chain.cards[reader]
+                    wanted.follow(reader, units)
+
+
+async def _rescore(
+    uow: UnitOfWork,
+    period: Period,
+    states: Mapping[UUID, PeriodRow],
+    cards: Sequence[IndicatorPublished],
+    wanted: Wanted,
+    cause: Cause,
+) -> Mapping[UUID, set[UUID]]:
+    """Score the wanted cells of cards that do not read each other; returns the units whose cells are others now."""
+    driver = await uow.driver()
+    indicators = [card.indicator_id for card in cards]
+    await repository.hold_groups(driver, period.key, indicators)
+    standing = await repository.standing_cells(driver, period.key, indicators)
     reads = [
         Read(card, None)
         if states[card.set_id].state in {"open", "fenced"}
-        else await _as_confirmed(uow, card, standing, period, closed=states[card.set_id].state == "closed")
-        for card in open_cards
+        else await read_as_confirmed(uow, card, standing, period, closed=states[card.set_id].state == "closed")
+        for card in cards
     ]
-    groups = await _prepare(uow, period, [read for read in reads if read is not None], changed, cause.concerns)
+    groups = await gather(uow, period, [read for read in reads if read is not None], wanted, standing)
     if not groups:
-        return
+        return {}
     await repository.keep_calendars(driver, groups)
     scored = await _scored(uow, groups)
     for set_id, state in states.items():
@@ -184,6 +198,14 @@ async def rescore(
             await _amend(uow, set_id, period, results, standing, cause)
         else:
             await _put_provisional(uow, set_id, period, results, standing, cause)
+    return {
+        group.card.indicator_id: {
+            cell.unit_id
+            for cell in cells
+            if (known := standing.get((group.card.indicator_id, cell.unit_id))) is None or differs(known.scored, cell)
+        }
+        for group, cells in zip(groups, scored, strict=True)
+    }
 
 
 async def _hold(uow: UnitOfWork, set_id: UUID, period: Period) -> PeriodRow:
@@ -195,54 +217,6 @@ async def _hold(uow: UnitOfWork, set_id: UUID, period: Period) -> PeriodRow:
     if state.state in _ENTERED and not alone:
         state = await periods.hold_period(driver, set_id, period.key, alone=True)
     return state
-
-
-async def _as_confirmed(
-    uow: UnitOfWork, card: IndicatorPublished, standing: Mapping[Cell, Standing], period: Period, *, closed: bool
-) -> Read | None:
-    """The card, calendar and groups that an indicator was confirmed under; None if it was not.
-
-    What was published since reaches back neither for the amended unit nor for its peers: only the fact changed. In a
-    closed period the facts stand too: an amendment that came too late must not slip in beside a decision.
-    """
-    driver = await uow.driver()
-    cells = {unit: known for (indicator, unit), known in standing.items() if indicator == card.indicator_id}
-    version = max((known.card_version for known in cells.values() if known.confirmed), default=None)
-    if version is None:
-        return None
-    if card.version != version:
-        versions = await copies.cards_of_indicator(driver, card.indicator_id)
-        card = next(one for one in versions if one.version == version)
-    calendar = await repository.calendar_last_used(driver, period.key, card.indicator_id)
-    scored = {unit: known.scored for unit, known in cells.items()}
-    facts = await copies.facts_as_read(driver, period.key, facts_of(card, scored)) if closed else None
-    return Read(card, as_confirmed(card, scored, calendar), facts)
-
-
-async def _prepare(
-    uow: UnitOfWork, period: Period, reads: Sequence[Read], changed: Changed | None, concerns: Collection[UUID]
-) -> list[Group]:
-    driver = await uow.driver()
-    metrics = {metric for read in reads for metric in metrics_of(read.card)}
-    facts = await copies.newest_facts(driver, period.key, metrics)
-    units = {unit for read in reads for unit in read.card.evaluated_unit_ids}
-    around = await repository.surroundings(driver, units, period.last)
-    standing = await decisions.standing(driver, period.key, [read.card.indicator_id for read in reads])
-    groups = []
-    for read in reads:
-        card = read.card
-        only = None if reads_peers(card) else concerns or _units_with_facts(card, facts, changed)
-        if changed is None and only is not None and not concerns:
-            only = {*only, *(unit for indicator, unit in standing if indicator == card.indicator_id)}
-        group = prepare(card, period, facts if read.facts is None else read.facts, read.then or around, only)
-        if group.units:
-            groups.append(adjudicated(group, standing))
-    return groups
-
-
-def _units_with_facts(card: IndicatorPublished, facts: Facts, changed: Changed | None) -> set[UUID]:
-    metrics = set(metrics_of(card))
-    return {unit for metric, unit in (facts if changed is None else changed) if metric in metrics}
 
 
 async def _scored(uow: UnitOfWork, groups: Sequence[Group]) -> list[list[Scored]]:

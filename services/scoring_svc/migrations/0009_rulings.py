@@ -1,4 +1,4 @@
-"""What upheld appeals and approved corrections lay down for cells; corrections that were asked for."""
+"""What appeals and corrections lay down for cells, corrections that were asked for, which cards read results."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -33,6 +33,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_adjudications_period", "adjudications", ["period", "indicator_id"], unique=False)
     op.create_table(
+        "card_results",
+        sa.Column("set_id", sa.Uuid(), nullable=False),
+        sa.Column("read_indicator_id", sa.Uuid(), nullable=False),
+        sa.Column("indicator_id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("set_id", "read_indicator_id", "indicator_id", name=op.f("pk_card_results")),
+        info={"grants": "SELECT, INSERT"},
+    )
+    op.create_table(
         "corrections",
         sa.Column("correction_id", sa.Uuid(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -61,6 +69,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("card_results")
     op.drop_index("ix_corrections_asked_at", table_name="corrections")
     op.drop_table("corrections")
     op.drop_index("ix_adjudications_period", table_name="adjudications")

@@ -23,7 +23,7 @@ from services.scoring_svc.engine.domain import WorkingCalendar
 from services.scoring_svc.ledger import adjudication_repository as decisions
 from services.scoring_svc.ledger.adjudication import Standing as Decisions
 from services.scoring_svc.ledger.adjudication import adjudicated, fixed, references
-from services.scoring_svc.ledger.evaluation import Group, Surroundings, prepare, rule_of
+from services.scoring_svc.ledger.evaluation import Group, Results, Surroundings, prepare, rule_of
 from services.scoring_svc.ledger.repository import surroundings
 from services.scoring_svc.simulation import repository
 from services.scoring_svc.simulation.comparing import (
@@ -64,6 +64,7 @@ class _Read:
     rows: list[tuple[int, int]]
     real: Marks
     kept: np.ndarray[Any, Any]
+    results: Mapping[str, Results]
     decided: Mapping[str, Decisions]
     blocks: dict[Any, tuple[list[Block], list[int]]] = field(default_factory=dict)
 
@@ -140,7 +141,20 @@ class Simulator:
         named = {(period, unit) for (period, _), units in evaluated.items() for unit in units} | cells.keys()
         rows = sorted((self.period_at[period], self.unit_at[unit]) for period, unit in named)
         decided = {key: await self._decided(key, identity, cells) for key in keys}
-        return _Read(cells, facts, around, rows, *self._real(rows, cells), decided)
+        results = {key: self._results(code, key, cells) for key in keys}
+        return _Read(cells, facts, around, rows, *self._real(rows, cells), results, decided)
+
+    def _results(self, code: str, period: str, cells: Mapping[Cell, asyncpg.Record]) -> Results:
+        """The results of other indicators that the real cells of a period read; what a variant moves there stays."""
+        card = self.base.cards.get(code, {}).get(period)
+        bound = {name: one.indicator for name, one in card.bindings.items() if one.indicator} if card else {}
+        return {
+            (bound[name], unit): str(text)
+            for (key, unit), row in (cells.items() if bound else ())
+            if key == period
+            for name, text in _inputs(row["inputs"]).items()
+            if name in bound
+        }
 
     async def _decided(self, period: str, indicator: UUID, cells: Mapping[Cell, asyncpg.Record]) -> Decisions:
         """The rulings and corrections that the real cells of a period read."""
@@ -287,7 +301,8 @@ class Simulator:
             blocks: dict[Any, tuple[Block, list[int]]] = {}
             for period in periods:
                 at = self.period_at[period]
-                group = prepare(card, self.base.periods[at], read.facts.get(period, {}), read.around[period])
+                around, results = read.around[period], read.results[period]
+                group = prepare(card, self.base.periods[at], read.facts.get(period, {}), around, None, results)
                 group = adjudicated(group, read.decided[period])
                 block, rows = self._block(blocks, group)
                 for unit, facts in group.facts.items():

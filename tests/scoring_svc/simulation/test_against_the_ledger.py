@@ -14,7 +14,8 @@ from services.scoring_svc.simulation import evaluating
 from services.scoring_svc.simulation.evaluating import SCORED, Block, evaluate_all
 from shared.contracts.indicator import IndicatorPublished
 from tests.scoring_svc.ledger import wuhan
-from tests.scoring_svc.ledger.city import CARDS, COL1, SET, City, full_month, per_error, published
+from tests.scoring_svc.ledger.city import CALENDAR, CARDS, COL1, SET, City, full_month, per_error, published
+from tests.scoring_svc.ledger.test_bindings import total_of
 from tests.scoring_svc.ledger.test_rulings import ruling
 from tests.scoring_svc.simulation.build import constants, found, january, simulate
 
@@ -84,6 +85,20 @@ async def test_what_was_ruled_is_simulated_as_it_was_ruled(city: City) -> None:
     assert same["units"] == []
     # One error as ruled, not the two that were recorded; the fixed score follows no rule.
     assert {cell["unit"]: cell["simulated_score"] for cell in other["cells"]} == {"420102": "7.0000"}
+
+
+async def test_results_of_other_cards_are_simulated_as_they_were_read(bare_city: City) -> None:
+    half = total_of("COL-05", "COL-01")
+    await bare_city.tell(published(SET, [COL1, half]), COL1, half, CALENDAR)
+    await full_month(bare_city)
+    await bare_city.fence(1, 1)
+    assert (await bare_city.step("confirm", body={})).status_code == 200
+    made = await simulate(bare_city, [reworded(half)], [constants("0.1", "COL-05", "/result/clauses/0/points/of/1")])
+    same, other = await found(bare_city, made, 1), await found(bare_city, made, 2)
+    assert {one["cells"]["changed"] for one in same["indicators"]} == {0}
+    assert {cell["unit"]: cell["simulated_score"] for cell in other["cells"]} == {
+        "420102": "0.6000", "420103": "1.0000", "420104": "1.0000",
+    }  # fmt: skip
 
 
 def test_columns_and_reference_give_the_same_marks(monkeypatch: pytest.MonkeyPatch) -> None:
