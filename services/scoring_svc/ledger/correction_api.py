@@ -19,7 +19,7 @@ from services.scoring_svc.ledger.correction_schemas import (
     CorrectionsOut,
     RejectionIn,
 )
-from services.scoring_svc.ledger.corrections import Wanted
+from services.scoring_svc.ledger.corrections import Asked
 from shared.auth import Actor
 from shared.db import UnitOfWork
 from shared.errors import NotFound
@@ -68,7 +68,7 @@ async def ask_for_correction(
 ) -> CorrectionOut:
     """Ask for a correction of what is confirmed or closed, with reason and document."""
     told = body.model_dump(exclude={"set", "period"})
-    wanted = Wanted(await set_named(uow, body.set), period_named(body.period, "/period"), **told)
+    wanted = Asked(await set_named(uow, body.set), period_named(body.period, "/period"), **told)
     made = await corrections.ask(uow, actor, wanted, clock_of(request).now())
     response.headers["location"] = f"/v1/corrections/{made.correction_id}"
     return await _answer(request, response, uow, actor, made.correction_id)

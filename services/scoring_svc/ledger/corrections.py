@@ -21,7 +21,7 @@ from services.scoring_svc.ledger import adjudication_repository as decisions
 from services.scoring_svc.ledger import correction_repository as repository
 from services.scoring_svc.ledger import period_repository as periods
 from services.scoring_svc.ledger import repository as cells
-from services.scoring_svc.ledger.adjudication import Adjudication, Cell, demand_readable
+from services.scoring_svc.ledger.adjudication import Adjudication, Cell, counting, demand_readable, mark_of
 from services.scoring_svc.ledger.correction_repository import Correction, CorrectionKind, State
 from services.scoring_svc.ledger.domain import Standing
 from services.scoring_svc.ledger.evaluation import as_engine_reads, rule_of
@@ -87,7 +87,7 @@ class CorrectionDecided(Refused):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Asked:
     """What is asked for: a cell's value, exemption or score by the codes of indicator and unit, or a fact's version."""
 
     indicator_set: IndicatorSet
@@ -104,7 +104,7 @@ class Wanted:
     document_on: date
 
 
-async def ask(uow: UnitOfWork, actor: Actor, wanted: Wanted, now: datetime) -> Correction:
+async def ask(uow: UnitOfWork, actor: Actor, wanted: Asked, now: datetime) -> Correction:
     """Ask for a correction.
 
     Raises OutsideScope, PeriodStillOpen, DocumentInFuture, CellUnknown, AdjudicationUnreadable, CorrectionValueRefused,
@@ -223,16 +223,20 @@ async def _lays_down(uow: UnitOfWork, correction: Correction) -> Mapping[tuple[U
         known = standing.get((card.indicator_id, correction.unit_id))
         if known is None or not known.confirmed:
             continue
-        bindings = (await _as_entered(uow, card.indicator_id, known)).bindings
-        for name, binding in sorted(bindings.items()):
-            if binding.metric == metric and known.scored.inputs.get(name) != version:
+        cell = (card.indicator_id, correction.unit_id)
+        laid_down = await decisions.standing(driver, correction.period, [card.indicator_id])
+        decided = counting(laid_down.get(cell, ()))
+        for name, binding in sorted((await _as_entered(uow, card.indicator_id, known)).bindings.items()):
+            now = decided.get(mark_of(name))
+            other = now.value != value if now else known.scored.inputs.get(name) != version
+            if binding.metric == metric and other:
                 reading[card.indicator_id, name] = value
     if not reading:
         raise CorrectionChangesNothing
     return reading
 
 
-async def _indicator(uow: UnitOfWork, wanted: Wanted, unit: UUID) -> UUID:
+async def _indicator(uow: UnitOfWork, wanted: Asked, unit: UUID) -> UUID:
     """The indicator of the cell. Raises CellUnknown, CorrectionValueRefused."""
     driver = await uow.driver()
     within = await copies.cards_of_set(driver, wanted.indicator_set.set_id, wanted.period)

@@ -189,10 +189,11 @@ def _with_versions(node: Any, inputs: Mapping[str, int | str]) -> Any:
     if node.get("kind") != "input" or "in" in node:
         return told
     version, decision = inputs.get(node["name"]), inputs.get(mark_of(node["name"]))
-    fact = {"fact": f"v{version}"} if isinstance(version, int) and version else {}
-    return (
-        {**told, "decision": decision, **({"replaces": fact["fact"]} if fact else {})} if decision else {**told, **fact}
-    )
+    if decision:
+        told["decision"] = decision
+    if isinstance(version, int) and version:
+        told["replaces" if decision else "fact"] = f"v{version}"
+    return told
 
 
 def hide_peers(node: Any, own: str, salt: bytes) -> Any:

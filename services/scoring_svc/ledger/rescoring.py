@@ -188,24 +188,26 @@ async def _rescore(
         return {}
     await repository.keep_calendars(driver, groups)
     scored = await _scored(uow, groups)
+    others: dict[UUID, set[UUID]] = {}
     for set_id, state in states.items():
         results = [(group, cells) for group, cells in zip(groups, scored, strict=True) if group.card.set_id == set_id]
         if not results:
             continue
         if state.state == "closed" and cause.decided is None:
             uow.trail("score", "period", f"{set_id}/{period.key}", outcome="refused:period_closed")
-        elif state.state in _ENTERED:
+            continue
+        if state.state in _ENTERED:
             await _amend(uow, set_id, period, results, standing, cause)
         else:
             await _put_provisional(uow, set_id, period, results, standing, cause)
-    return {
-        group.card.indicator_id: {
-            cell.unit_id
-            for cell in cells
-            if (known := standing.get((group.card.indicator_id, cell.unit_id))) is None or differs(known.scored, cell)
-        }
-        for group, cells in zip(groups, scored, strict=True)
-    }
+        for group, cells in results:
+            indicator = group.card.indicator_id
+            others[indicator] = {
+                cell.unit_id
+                for cell in cells
+                if (known := standing.get((indicator, cell.unit_id))) is None or differs(known.scored, cell)
+            }
+    return others
 
 
 async def _hold(uow: UnitOfWork, set_id: UUID, period: Period) -> PeriodRow:

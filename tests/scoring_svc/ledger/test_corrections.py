@@ -105,8 +105,11 @@ async def test_an_amendment_that_came_too_late_is_taken_in_by_its_version(closed
     found = await closed.scores()
     assert [found["COL-01", unit]["score"] for unit in DISTRICTS] == ["10.00", "10.00", "10.00"]
     assert (await told(closed))[-1].loss == "0"
-    answer = await ask(closed, {**LATE, "fact_version": 1})
+    answer = await ask(closed, LATE)
     assert (answer.status_code, answer.json()["code"]) == (409, "correction_changes_nothing")
+    back = await asked(closed, {**LATE, "fact_version": 1})
+    assert (await decide(closed, back)).status_code == 200
+    assert (await closed.scores())["COL-01", "420102"]["score"] == "6.00"
 
 
 async def test_rejection_needs_a_reason_and_changes_nothing(closed: City) -> None:
