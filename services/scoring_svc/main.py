@@ -15,10 +15,12 @@ from services.scoring_svc.permissions import PERMISSIONS
 from services.scoring_svc.ranking.api import router as ranking
 from services.scoring_svc.ranking.pages import Pages
 from services.scoring_svc.ranking.reading_api import router as ranking_reading
+from services.scoring_svc.recomputes.api import router as recomputes
+from services.scoring_svc.recomputes.worker import recomputing
 from services.scoring_svc.reports.api import router as reports
 from services.scoring_svc.settings import ScoringSettings
 from services.scoring_svc.simulation.api import router as simulation
-from services.scoring_svc.simulation.worker import Worker
+from services.scoring_svc.simulation.worker import simulating
 from shared.service import build
 
 
@@ -41,14 +43,18 @@ def create_app(settings: ScoringSettings | None = None) -> FastAPI:
             bonus_ledger,
             reports,
             simulation,
+            recomputes,
         ],
         handlers=HANDLERS,
-        background=[_close_clients, _simulate],
+        background=[_close_clients, _simulate, _recompute],
     )
     keep_time_by(app.state.clock)
     app.state.ranking_pages = Pages()
-    app.state.simulations = Worker(
+    app.state.simulations = simulating(
         app.state.database, app.state.clock, settings.simulation_lease_seconds, settings.simulation_poll_seconds
+    )
+    app.state.recomputes = recomputing(
+        app.state.database, app.state.clock, settings.recompute_lease_seconds, settings.recompute_poll_seconds
     )
     app.state.submission = None  # made at the first fence
     return app
@@ -67,3 +73,9 @@ async def _simulate(app: FastAPI) -> None:
     """Run waiting simulations for the life of the process."""
     if app.state.settings.simulation_worker:
         await app.state.simulations.run()
+
+
+async def _recompute(app: FastAPI) -> None:
+    """Do waiting pieces of recomputes for the life of the process."""
+    if app.state.settings.recompute_worker:
+        await app.state.recomputes.run()

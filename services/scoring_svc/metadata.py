@@ -10,4 +10,5 @@ from services.scoring_svc.bonus import tables as bonus  # noqa: E402, F401 - the
 from services.scoring_svc.copies import tables as copies  # noqa: E402, F401 - see above
 from services.scoring_svc.ledger import tables as ledger  # noqa: E402, F401 - see above
 from services.scoring_svc.ranking import tables as ranking  # noqa: E402, F401 - see above
+from services.scoring_svc.recomputes import tables as recomputes  # noqa: E402, F401 - see above
 from services.scoring_svc.simulation import tables as simulation  # noqa: E402, F401 - see above

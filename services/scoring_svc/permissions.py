@@ -24,6 +24,9 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "periods.read": _READERS | {Role.SERVICE, Role.OPERATOR},
     # The performance office runs cycles: it fences, confirms, closes, and sees what holds a period up.
     "periods.run": _OFFICE,
+    # A recompute is the whole set's; what it did shows every unit's cells.
+    "recomputes.run": _OFFICE,
+    "recomputes.read": frozenset({Role.PERFORMANCE_OFFICE, Role.AUDITOR}),
     # Scores, entries, proofs and deductions of the units (or the evaluating department's indicators) within reach.
     "scores.read": _READERS,
     # What is confirmed or closed is changed by two persons: the office asks, somebody else decides.

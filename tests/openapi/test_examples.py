@@ -40,6 +40,8 @@ async def test_every_example_does_what_it_says(postgres: Postgres, issuer: TestI
         await _facts(prepared)
         await _scores(prepared)
         await _simulations(prepared)
+        made = await prepared.send(_C, "POST", "/v1/recomputes", OFFICE)
+        assert made["pieces"]["all"] > 0
         await _corrections(prepared)
         await _bonuses(prepared)
         await _follow_up(prepared)

@@ -237,6 +237,7 @@ async def _facts_and_scores(bureau: Bureau) -> None:
     await done(scoring.post("/v1/ranking-policies", json=cards.RANKING_POLICY))
     await done(scoring.post("/v1/rankings", json={"set": cards.SET["code"], "period": CONFIRMED}))
     await done(scoring.post("/v1/simulations", json=cards.simulation("QK-1")))
+    await done(scoring.post("/v1/recomputes", json=cards.recompute(CONFIRMED)), 202)
     await bureau.tell()
 
 

@@ -259,6 +259,11 @@ def external_loss(unit: str, matter: str) -> dict[str, Any]:
     }
 
 
+def recompute(period: str) -> dict[str, Any]:
+    """A recompute of the set in one period."""
+    return {"set": SET["code"], "periods": [period], "reason": "抽查"}
+
+
 def simulation(indicator: str) -> dict[str, Any]:
     """A simulation that lets one card's errors begin later."""
     change = {"kind": "constants", "indicator": indicator, "values": {"/result/clauses/0/points/from": "6"}}

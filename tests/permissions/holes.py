@@ -299,6 +299,12 @@ HOLES: tuple[Hole, ...] = (
         ("/simulations", "/diagnostics/{set_code}", "/preheats/{set_code}"),
     ),
     Hole(
+        "any office recomputes the whole set",
+        "scoring_svc",
+        does_not_ask("scoring_svc.recomputes.api", "demand_all_units", waits=True),
+        ("/recomputes",),
+    ),
+    Hole(
         "a single problem is answered to anybody",
         "audit_svc",
         forgets_scope("audit_svc.problems.api", "one"),

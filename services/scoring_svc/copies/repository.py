@@ -223,16 +223,18 @@ def _value_text(fact: Fact) -> str | None:
 
 
 async def newest_facts(
-    connection: Connection, period: str, metrics: Iterable[UUID]
+    connection: Connection, period: str, metrics: Iterable[UUID], units: Sequence[UUID] | None = None
 ) -> dict[tuple[UUID, UUID], StoredFact]:
-    """The newest version of every fact of these metrics in a period, by (metric, unit)."""
+    """The newest version of every fact of these metrics in a period, of all units or of some, by (metric, unit)."""
     rows = await connection.fetch(
         "SELECT DISTINCT ON (metric_id, unit_id) metric_id, unit_id, version, state, value, reason FROM facts "
-        "WHERE period = $1 AND metric_id = ANY($2::uuid[]) ORDER BY metric_id, unit_id, version DESC",
+        "WHERE period = $1 AND metric_id = ANY($2::uuid[]) AND ($3::uuid[] IS NULL OR unit_id = ANY($3)) "
+        "ORDER BY metric_id, unit_id, version DESC",
         period,
         list(metrics),
+        units,
     )
-    return {(row["metric_id"], row["unit_id"]): _fact(row) for row in rows}
+    return {(metric, unit): _fact(*told) for metric, unit, *told in rows}
 
 
 async def facts_as_read(
@@ -248,12 +250,11 @@ async def facts_as_read(
         [unit for _, unit, __ in wanted],
         [version for _, __, version in wanted],
     )
-    return {(row["metric_id"], row["unit_id"]): _fact(row) for row in rows}
+    return {(metric, unit): _fact(*told) for metric, unit, *told in rows}
 
 
-def _fact(row: asyncpg.Record) -> StoredFact:
-    value = None if row["value"] is None else msgspec.json.decode(row["value"])
-    return StoredFact(row["version"], row["state"], value, row["reason"])
+def _fact(version: int, state: str, value: str | None, reason: str | None) -> StoredFact:
+    return StoredFact(version, state, None if value is None else msgspec.json.decode(value), reason)
 
 
 async def periods_with_facts(connection: Connection, metrics: Iterable[UUID]) -> list[str]:

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -17,6 +18,8 @@ PeriodState = Literal["open", "fenced", "confirmed", "closed"]
 Verb = Literal["fence", "confirm", "close"]
 CellStatus = Literal["scored", "exempt", "not_scorable", "refused"]
 NOTHING = Decimal(0)
+NOT_EVALUATED = "UNIT_NOT_EVALUATED"
+"""The code of a cell whose unit a later version of the card left out."""
 
 
 class PeriodNotFenced(Refused):
@@ -110,7 +113,9 @@ class Scored(NamedTuple):
     @property
     def loss(self) -> Decimal:
         """Loss = max(0, full marks − score); a cell without a score lost nothing."""
-        return NOTHING if self.score is None else max(NOTHING, self.full_marks - self.score)
+        if self.score is None or self.score >= self.full_marks:
+            return NOTHING
+        return self.full_marks - self.score
 
     @property
     def settled(self) -> bool:
@@ -172,6 +177,7 @@ def needs_deduction(known_loss: Decimal | None, scored: Scored, *, new_version: 
     return new_version or scored.loss != known_loss
 
 
+@lru_cache(maxsize=65_536)
 def plain(number: Decimal) -> str:
     """The shortest decimal text: no exponent, no trailing zeros, zero without a sign."""
     text = format(number.normalize(), "f")

@@ -30,7 +30,7 @@ from services.scoring_svc.ledger.domain import (
     plain,
 )
 from services.scoring_svc.ledger.evaluation import Group
-from services.scoring_svc.ledger.repository import CellRow
+from services.scoring_svc.ledger.repository import CellRow, cell_row
 from shared.contracts.scoring import (
     CellScore,
     ClauseLoss,
@@ -107,7 +107,7 @@ async def enter(
             known = standing.get((indicator, cell.unit_id)) if standing else None
             entered = known.entered if known else 0
             fresh = known is None or not entered or differs(known.scored, cell)
-            row = CellRow(group, cell, entered + fresh)
+            row = cell_row(group, cell, entered + fresh)
             rows.append(row)
             if fresh:
                 changed.append((row, number))
@@ -136,12 +136,7 @@ def _evaluation_line(group: Group, number: int, occasion: Occasion) -> str:
 def _version_lines(changed: Iterable[tuple[CellRow, int]], occasion: Occasion) -> Iterator[str]:
     tail = f"{occasion.timing}\t{occasion.reason}\t{field(occasion.who)}\t{occasion.at.isoformat()}\n"
     for row, number in changed:
-        cell = row.scored
-        score = NULL if cell.score is None else f"{cell.score:f}"
-        yield (
-            f"{row.key}\t{row.entered}\t{number}\t{cell.state}\t{field(cell.code)}\t{field(cell.note)}\t"
-            f"{cell.full_marks:f}\t{score}\t{cell.loss:f}\t{tail}"
-        )
+        yield f"{row.key}\t{row.entered}\t{number}\t{row.told}\t{tail}"
 
 
 def _entry_lines(
@@ -149,10 +144,10 @@ def _entry_lines(
 ) -> Iterator[str]:
     """A version after the first begins with what takes the version before back."""
     end = f"{field(occasion.who)}\t{occasion.at.isoformat()}\n"
-    for row, _ in changed:
-        group, cell, entered = row
-        head = f"{row.key}\t{entered}"
-        tail = f"{group.card.version}\t{group.rule.hash}\t{field(repository.inputs_text(cell.inputs))}\t{end}"
+    for row, __ in changed:
+        group, cell, entered, key, _, inputs = row
+        head = f"{key}\t{entered}"
+        tail = f"{group.card.version}\t{group.rule.hash}\t{inputs}\t{end}"
         number = 0
         for entry in before.get((group.card.indicator_id, cell.unit_id), ()) if before else ():
             number += 1
@@ -160,7 +155,8 @@ def _entry_lines(
             yield f"{head}\t{number}\t{back.kind}\t{field(back.clause)}\t{back.points}\t{entered - 1}\t{tail}"
         for kind, clause, points in cell.entries:
             number += 1
-            yield f"{head}\t{number}\t{kind}\t{field(clause)}\t{points}\t{NULL}\t{tail}"
+            name = NULL if clause is None else field(clause)
+            yield f"{head}\t{number}\t{kind}\t{name}\t{points}\t{NULL}\t{tail}"
 
 
 async def _deduct(

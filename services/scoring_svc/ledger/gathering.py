@@ -36,17 +36,22 @@ class Wanted:
     """Which cells are to be scored.
 
     Of the cards `first`: those that depend on the changed facts (all with anything to read if None), or of the units
-    that a decision concerns. Of all cards those that follow a result which changed.
+    that a decision concerns, within `among` if it is given. Of all cards those that follow a result which changed.
     """
 
     changed: Changed | None
     concerns: Collection[UUID]
     first: frozenset[UUID]
+    among: Sequence[UUID] | None = None
     following: dict[UUID, set[UUID]] = field(default_factory=dict)
 
     def follow(self, indicator: UUID, units: Collection[UUID]) -> None:
         """These units' cells of an indicator read a result that changed."""
         self.following.setdefault(indicator, set()).update(units)
+
+    def limit(self, cards: Sequence[IndicatorPublished]) -> Sequence[UUID] | None:
+        """The only units that need be looked at for these cards; None for all."""
+        return self.among if all(card.indicator_id in self.first for card in cards) else None
 
     def units(
         self, card: IndicatorPublished, facts: Facts, known: Collection[Cell], results: Results
@@ -62,7 +67,8 @@ class Wanted:
             return {unit for metric, unit in self.changed if metric in metrics} | follow
         there = {unit for metric, unit in facts if metric in metrics}
         there |= {unit for indicator, unit in known if indicator == card.indicator_id}
-        return there | {unit for indicator, unit in results if indicator in read}
+        there |= {unit for indicator, unit in results if indicator in read}
+        return there if self.among is None else (there & set(self.among)) | follow
 
 
 @dataclass(frozen=True)
@@ -115,8 +121,9 @@ async def gather(
     """What the wanted cells of cards read, decisions in place; all cells of a card where units see each other."""
     driver = await uow.driver()
     metrics = {metric for read in reads for metric in metrics_of(read.card)}
-    facts = await copies.newest_facts(driver, period.key, metrics)
-    units = {unit for read in reads for unit in read.card.evaluated_unit_ids}
+    limit = wanted.limit([read.card for read in reads])
+    facts = await copies.newest_facts(driver, period.key, metrics, limit)
+    units = limit or {unit for read in reads for unit in read.card.evaluated_unit_ids}
     around = await repository.surroundings(driver, units, period.last)
     decided = await decisions.standing(driver, period.key, [read.card.indicator_id for read in reads])
     results = await results_read(driver, period.key, {one for read in reads for one in results_of(read.card)})

@@ -69,16 +69,11 @@ async def recall(connection: asyncpg.Connection, indicator_id: UUID, unit_id: UU
         stored = await reading.evaluation_of(connection, indicator_id, unit_id, key, version)
         if stored is None:
             raise NotFound
-        card = await _card(connection, indicator_id, stored["indicator_version"])
+        card = await card_of(connection, indicator_id, stored["indicator_version"])
         inputs = msgspec.json.decode(stored["inputs"], type=dict[str, dict[str, int | str]])
         calendar = await repository.calendar_edition(connection, stored["calendar"])
-        group = await _as_then(connection, card, period, _only_own(card, unit_id, inputs), calendar)
-        read = [
-            (indicator_id, UUID(unit), text)
-            for unit, named in group.inputs.items()
-            for text in references(named).values()
-        ]
-        standing = await decisions.as_read(connection, key, read) if read else {}
+        group = await as_then(connection, card, period, _only_own(card, unit_id, inputs), calendar)
+        standing = await decided_then(connection, group)
         return _recalled(group, standing, unit_id, stored["salt"], stored["note"])
     versions = await copies.cards_of_indicator(connection, indicator_id)
     governs = governing(versions, period)
@@ -126,20 +121,32 @@ def _only_own(
     return inputs if reads_peers(card) else {str(unit_id): inputs[str(unit_id)]}
 
 
-async def _card(connection: asyncpg.Connection, indicator_id: UUID, version: int) -> IndicatorPublished:
+async def card_of(connection: asyncpg.Connection, indicator_id: UUID, version: int) -> IndicatorPublished:
+    """A version of a card. Raises NotFound."""
     for card in await copies.cards_of_indicator(connection, indicator_id):
         if card.version == version:
             return card
     raise NotFound
 
 
-async def _as_then(
+async def decided_then(connection: asyncpg.Connection, group: Group) -> Standing:
+    """The rulings and corrections that an evaluation read, as its inputs name them."""
+    read = [
+        (group.card.indicator_id, UUID(unit), text)
+        for unit, named in group.inputs.items()
+        for text in references(named).values()
+    ]
+    return await decisions.as_read(connection, group.period.key, read) if read else {}
+
+
+async def as_then(
     connection: asyncpg.Connection,
     card: IndicatorPublished,
     period: Period,
     inputs: Mapping[str, Mapping[str, int | str]],
     calendar: WorkingCalendar | None,
 ) -> Group:
+    """A group as an evaluation read it: the inputs that it kept, with those versions of the facts, undecided."""
     wanted = []
     for unit, read in inputs.items():
         for name, version in read.items():

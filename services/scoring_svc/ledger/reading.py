@@ -12,6 +12,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.scoring_svc.ledger.domain import NOT_EVALUATED
 from shared.auth import Reach
 from shared.directory.held import days_of, last_place, reading_condition
 
@@ -120,6 +121,30 @@ async def evaluation_of(
         indicator_id,
         unit_id,
         version,
+    )
+
+
+async def evaluations_behind(
+    connection: Connection, period: str, indicators: Sequence[UUID], units: Sequence[UUID] | None
+) -> list[asyncpg.Record]:
+    """The evaluations behind the cells of the ledger as they stand, each with those units.
+
+    A unit that a later version of the card left out has no evaluation that gives its cell, and is not among them.
+    """
+    return list(
+        await connection.fetch(
+            "SELECT e.indicator_id, e.evaluation_no, e.indicator_version, e.inputs, e.calendar, "
+            "array_agg(v.unit_id) AS units FROM cells c JOIN cell_versions v ON v.period = c.period AND "
+            "v.indicator_id = c.indicator_id AND v.unit_id = c.unit_id AND v.version = c.entered_version "
+            "JOIN evaluations e ON e.period = v.period AND e.indicator_id = v.indicator_id AND "
+            "e.evaluation_no = v.evaluation_no WHERE c.period = $1 AND c.indicator_id = ANY($2::uuid[]) "
+            "AND ($3::uuid[] IS NULL OR c.unit_id = ANY($3)) AND v.code IS DISTINCT FROM $4 "
+            "GROUP BY e.period, e.indicator_id, e.evaluation_no ORDER BY e.indicator_id, e.evaluation_no",
+            period,
+            indicators,
+            units,
+            NOT_EVALUATED,
+        )
     )
 
 

@@ -37,16 +37,28 @@ class _Days(msgspec.Struct):
 
 
 class CellRow(NamedTuple):
-    """A cell to be written: its card's group, what was found, its version in the ledger."""
+    """A cell to be written: its card's group, what was found, its version in the ledger; and what its lines hold.
+
+    `key` is period, indicator and unit, `told` what was found, `inputs` their JSON, each as COPY takes it.
+    """
 
     group: Group
     scored: Scored
     entered: int
+    key: str
+    told: str
+    inputs: str
 
-    @property
-    def key(self) -> str:
-        """Period, indicator and unit as the tables of the ledger begin with."""
-        return f"{self.group.key}\t{_text_of(self.scored.unit_id)}"
+
+def cell_row(group: Group, cell: Scored, entered: int) -> CellRow:
+    """A cell to be written."""
+    _, state, marks, score, code, note, __, inputs = cell
+    told = (
+        f"{state}\t{NULL if code is None else field(code)}\t{NULL if note is None else field(note)}\t{marks:f}\t"
+        f"{NULL if score is None else format(score, 'f')}\t{cell.loss:f}"
+    )
+    key = f"{group.key}\t{_text_of(cell.unit_id)}"
+    return CellRow(group, cell, entered, key, told, field(inputs_text(inputs)))
 
 
 # --- what evaluations read ------------------------------------------------------------------------------------------
@@ -154,15 +166,17 @@ async def keep_exclusions(
 
 
 async def standing_cells(
-    connection: Connection, period: str, indicators: Iterable[UUID]
+    connection: Connection, period: str, indicators: Iterable[UUID], units: Sequence[UUID] | None = None
 ) -> Mapping[tuple[UUID, UUID], Standing]:
-    """The cells of indicators as they stand, by (indicator, unit)."""
+    """The cells of indicators as they stand, of all units or of some, by (indicator, unit)."""
     rows = await connection.fetch(
         "SELECT indicator_id, unit_id, standing, entered_version, indicator_version, state, code, note, "
         "full_marks, score, entries, inputs "
-        "FROM cells WHERE period = $1 AND indicator_id = ANY($2::uuid[])",
+        "FROM cells WHERE period = $1 AND indicator_id = ANY($2::uuid[]) "
+        "AND ($3::uuid[] IS NULL OR unit_id = ANY($3))",
         period,
         list(indicators),
+        units,
     )
     return {
         (row["indicator_id"], row["unit_id"]): Standing(
@@ -222,8 +236,8 @@ async def put_cells(
     *,
     confirmed: bool,
     at: datetime,
-) -> None:
-    """Write cells as they now stand; a cell that stays as it was keeps its version.
+) -> int:
+    """Write cells as they now stand; a cell that stays as it was keeps its version. Returns how many were written.
 
     `standing`: the cells that are there; the caller holds them, so that no other comes meanwhile.
     """
@@ -232,10 +246,10 @@ async def put_cells(
         await copy_lines(driver, "cells", _CELL_COLUMNS, _cell_lines(added, confirmed=confirmed, at=at))
     rows = rows if not added else [row for row in rows if (row.group.card.indicator_id, row.scored.unit_id) in standing]
     if not rows:
-        return
+        return len(added)
     scored = [row.scored for row in rows]
     cards = [row.group.card for row in rows]
-    await driver.execute(
+    told = await driver.execute(
         _PUT_CELLS,
         period,
         "confirmed" if confirmed else "provisional",
@@ -255,20 +269,15 @@ async def put_cells(
         [card.version for card in cards],
         [row.group.rule.hash for row in rows],
     )
+    return len(added) + int(told.split()[-1])
 
 
 def _cell_lines(rows: Iterable[CellRow], *, confirmed: bool, at: datetime) -> Iterator[str]:
     standing, moment = "confirmed" if confirmed else "provisional", at.isoformat()
-    for row in rows:
-        group, cell, entered = row
-        card = group.card
-        code, note = field(cell.code), field(cell.note)
-        score = NULL if cell.score is None else f"{cell.score:f}"
-        entries, inputs = field(entries_text(cell.entries)), field(inputs_text(cell.inputs))
+    for group, cell, entered, key, told, inputs in rows:
         yield (
-            f"{row.key}\t{card.set_id}\t{standing}\t1\t{entered}\t{cell.state}\t{code}\t"
-            f"{note}\t{cell.full_marks:f}\t{score}\t{cell.loss:f}\t{entries}\t{inputs}\t{card.version}\t{group.rule.hash}\t"
-            f"{moment}\n"
+            f"{key}\t{group.card.set_id}\t{standing}\t1\t{entered}\t{told}\t{field(entries_text(cell.entries))}\t{inputs}\t"
+            f"{group.card.version}\t{group.rule.hash}\t{moment}\n"
         )
 
 

@@ -7,7 +7,7 @@ on indicators, the facts themselves, period states by set, cells by indicator.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -32,7 +32,7 @@ from services.scoring_svc.ledger.entering import (
 from services.scoring_svc.ledger.evaluation import Group, score_all
 from services.scoring_svc.ledger.gathering import Changed, Read, Wanted, gather, read_as_confirmed
 from services.scoring_svc.ledger.period_repository import PeriodRow
-from services.scoring_svc.ledger.repository import CellRow
+from services.scoring_svc.ledger.repository import CellRow, cell_row
 from services.scoring_svc.ledger.withdrawing import withdraw_dropped
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period, parse_period
@@ -65,6 +65,14 @@ class Cause:
         if self.decided is not None:
             return self.decided.reason
         return self.amendment.reason if self.amendment else ""
+
+
+@dataclass(frozen=True)
+class Rescored:
+    """How many cells were scored, and how many of them were written because they changed."""
+
+    cells: int = 0
+    changed: int = 0
 
 
 async def apply_facts(uow: UnitOfWork, event: FactsRecorded, at: datetime) -> None:
@@ -133,15 +141,45 @@ async def apply_surroundings(uow: UnitOfWork, at: datetime, *, calendar: bool, u
         await rescore(uow, parse_period(key), found, None, Cause(at))
 
 
+async def score_again(
+    uow: UnitOfWork,
+    set_id: UUID,
+    period: Period,
+    indicators: Collection[UUID],
+    units: Sequence[UUID] | None,
+    at: datetime,
+) -> Rescored:
+    """Score indicators of an open or fenced period from the newest facts, for all units or for some, as a recompute.
+
+    `units` only for rules whose units do not see each other. The cards are read once their metrics are held: a version
+    that comes at the same moment scores before or after.
+    """
+    driver = await uow.driver()
+    await copies.hold_surroundings(driver, alone=False)
+    cards: list[IndicatorPublished] = []
+    while True:
+        of_set = await copies.cards_of_set(driver, set_id, period)
+        known, cards = cards, [card for card in of_set if card.indicator_id in indicators]
+        if known == cards:
+            return await rescore(uow, period, cards, None, Cause(at), units)
+        await copies.hold_metrics(driver, {metric for card in cards for metric in metrics_of(card)}, alone=False)
+
+
 async def rescore(
-    uow: UnitOfWork, period: Period, cards: Sequence[IndicatorPublished], changed: Changed | None, cause: Cause
-) -> None:
+    uow: UnitOfWork,
+    period: Period,
+    cards: Sequence[IndicatorPublished],
+    changed: Changed | None,
+    cause: Cause,
+    units: Sequence[UUID] | None = None,
+) -> Rescored:
     """Score the cells of these cards that depend on the changed facts, or all that have facts if `changed` is None.
 
-    If the cause is a decision, those of the units that it concerns. Cells that read a result which changed follow.
+    If the cause is a decision, those of the units that it concerns. `units` limits it to these units, of rules whose
+    units do not see each other. Cells that read a result which changed follow.
     """
     if not cards:
-        return
+        return Rescored()
     states: dict[UUID, PeriodRow] = {}
     for set_id in sorted({card.set_id for card in cards}):
         states[set_id] = await _hold(uow, set_id, period)
@@ -151,17 +189,21 @@ async def rescore(
     waiting = {
         card.indicator_id: card for card in cards if reaches_back or states[card.set_id].state in {"open", "fenced"}
     }
-    wanted = Wanted(changed, cause.concerns, frozenset(waiting))
+    wanted = Wanted(changed, cause.concerns, frozenset(waiting), units)
     # By depth, then by id: the order in which everybody holds cells.
+    cells = written = 0
     while waiting:
         level = chain.levels(waiting.values())[0]
         for card in level:
             del waiting[card.indicator_id]
-        for indicator, units in (await _rescore(uow, period, states, level, wanted, cause)).items():
+        done, others = await _rescore(uow, period, states, level, wanted, cause)
+        cells, written = cells + done.cells, written + done.changed
+        for indicator, changed_units in others.items():
             for reader in chain.readers.get(indicator, ()):
                 if chain.depth(reader) > chain.depth(level[0].indicator_id):
                     waiting[reader] = chain.cards[reader]
-                    wanted.follow(reader, units)
+                    wanted.follow(reader, changed_units)
+    return Rescored(cells, written)
 
 
 async def _rescore(
@@ -171,12 +213,12 @@ async def _rescore(
     cards: Sequence[IndicatorPublished],
     wanted: Wanted,
     cause: Cause,
-) -> Mapping[UUID, set[UUID]]:
-    """Score the wanted cells of cards that do not read each other; returns the units whose cells are others now."""
+) -> tuple[Rescored, Mapping[UUID, set[UUID]]]:
+    """Score the wanted cells of cards that do not read each other; also returns which units' cells are others now."""
     driver = await uow.driver()
     indicators = [card.indicator_id for card in cards]
     await repository.hold_groups(driver, period.key, indicators)
-    standing = await repository.standing_cells(driver, period.key, indicators)
+    standing = await repository.standing_cells(driver, period.key, indicators, wanted.limit(cards))
     reads = [
         Read(card, None)
         if states[card.set_id].state in {"open", "fenced"}
@@ -185,9 +227,10 @@ async def _rescore(
     ]
     groups = await gather(uow, period, [read for read in reads if read is not None], wanted, standing)
     if not groups:
-        return {}
+        return Rescored(), {}
     await repository.keep_calendars(driver, groups)
     scored = await _scored(uow, groups)
+    written = 0
     others: dict[UUID, set[UUID]] = {}
     for set_id, state in states.items():
         results = [(group, cells) for group, cells in zip(groups, scored, strict=True) if group.card.set_id == set_id]
@@ -199,7 +242,7 @@ async def _rescore(
         if state.state in _ENTERED:
             await _amend(uow, set_id, period, results, standing, cause)
         else:
-            await _put_provisional(uow, set_id, period, results, standing, cause)
+            written += await _put_provisional(uow, set_id, period, results, standing, cause)
         for group, cells in results:
             indicator = group.card.indicator_id
             others[indicator] = {
@@ -207,7 +250,7 @@ async def _rescore(
                 for cell in cells
                 if (known := standing.get((indicator, cell.unit_id))) is None or differs(known.scored, cell)
             }
-    return others
+    return Rescored(sum(map(len, scored)), written), others
 
 
 async def _hold(uow: UnitOfWork, set_id: UUID, period: Period) -> PeriodRow:
@@ -239,7 +282,7 @@ async def _put_provisional(
     results: Iterable[tuple[Group, Sequence[Scored]]],
     standing: Mapping[Cell, Standing],
     cause: Cause,
-) -> None:
+) -> int:
     """Overwrite provisional cells; a loss of an immediate indicator enters the ledger at once."""
     driver = await uow.driver()
     rows: list[CellRow] = []
@@ -252,7 +295,7 @@ async def _put_provisional(
             if group.card.immediate and cell.settled and (entered or cell.loss > NOTHING):
                 now.append(cell)
             else:
-                rows.append(CellRow(group, cell, entered))
+                rows.append(cell_row(group, cell, entered))
         if now:
             at_once.append((group, now))
     if at_once:
@@ -267,7 +310,7 @@ async def _put_provisional(
                 deduction.deduction_id,
                 after={"version": deduction.version, "loss": deduction.loss},
             )
-    await repository.put_cells(driver, period.key, rows, standing, confirmed=False, at=cause.at)
+    return await repository.put_cells(driver, period.key, rows, standing, confirmed=False, at=cause.at)
 
 
 async def _amend(

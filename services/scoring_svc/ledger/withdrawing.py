@@ -12,14 +12,12 @@ import msgspec
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.ledger import period_repository as periods
 from services.scoring_svc.ledger import reading, repository
-from services.scoring_svc.ledger.domain import Scored, Standing
+from services.scoring_svc.ledger.domain import NOT_EVALUATED, Scored, Standing
 from services.scoring_svc.ledger.entering import Occasion, enter, tell_deductions
 from services.scoring_svc.ledger.evaluation import Group
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period
 from shared.db import UnitOfWork
-
-NOT_EVALUATED = "UNIT_NOT_EVALUATED"
 
 
 async def withdraw_dropped(uow: UnitOfWork, period: Period, card: IndicatorPublished, at: datetime) -> None:

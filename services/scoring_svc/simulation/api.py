@@ -27,7 +27,6 @@ from services.scoring_svc.simulation.schemas import (
 )
 from services.scoring_svc.simulation.use_cases import Scope, SimulationNotDone
 from services.scoring_svc.simulation.variants import Base
-from services.scoring_svc.simulation.worker import Worker
 from shared.auth import Actor
 from shared.db import UnitOfWork
 from shared.errors import Detail, Malformed, NotFound
@@ -41,6 +40,7 @@ from shared.http import (
     permits,
     takes_up_to,
 )
+from shared.leased import Worker
 
 router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["simulation"])
 

@@ -1,11 +1,10 @@
-"""All statements of simulations: what variants are compared with, facts of a span, the stored objects and their lease.
+"""All statements of simulations: what variants are compared with, facts of a span, the stored objects.
 
 What is simulated is written to `simulations` and `simulation_results` and nowhere else.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -151,20 +150,6 @@ async def names_of(connection: Connection, units: Iterable[UUID], day: date) -> 
 # --- stored simulations -------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A simulation taken by one process until its lease ends."""
-
-    simulation_id: UUID
-    set_id: UUID
-    period: str
-    variants: str
-    departments: Sequence[UUID] | None
-    tries: int
-    total: int
-    token: UUID
-
-
 _SHOWN = (
     "simulation_id, set_id, period, name, variants, departments, state, done, total, code, made_at, made_by, "
     "finished_at, tries"
@@ -183,60 +168,6 @@ async def add_results(driver: asyncpg.Connection, simulation_id: UUID, results: 
         "INSERT INTO simulation_results (simulation_id, number, variant_hash, body) VALUES ($1, $2, $3, $4) "
         "ON CONFLICT DO NOTHING",
         [(simulation_id, number, digest, body) for number, (digest, body) in enumerate(results, start=1)],
-    )
-
-
-async def claim(connection: Connection, token: UUID, lease: float) -> Claim | None:
-    """Take the oldest simulation that nobody works on, for `lease` seconds; one whose taker fell silent counts too."""
-    row = await connection.fetchrow(
-        "UPDATE simulations SET state = 'running', claimed_until = clock_timestamp() + $1, claim_token = $2, "
-        "tries = tries + 1, done = 0 WHERE simulation_id = (SELECT simulation_id FROM simulations "
-        "WHERE state IN ('waiting', 'running') AND (claimed_until IS NULL OR claimed_until < clock_timestamp()) "
-        "ORDER BY made_at, simulation_id LIMIT 1 FOR UPDATE SKIP LOCKED) "
-        "RETURNING simulation_id, set_id, period, variants, departments, tries, total",
-        timedelta(seconds=lease),
-        token,
-    )
-    return Claim(**row, token=token) if row else None
-
-
-async def go_on(connection: Connection, taken: Claim, done: int, total: int, lease: float) -> bool:
-    """Tell progress and keep the lease; False if somebody else has taken the simulation meanwhile."""
-    mine = await connection.fetchval(
-        "UPDATE simulations SET done = $3, total = $4, claimed_until = clock_timestamp() + $5 "
-        "WHERE simulation_id = $1 AND claim_token = $2 RETURNING 1",
-        taken.simulation_id,
-        taken.token,
-        done,
-        total,
-        timedelta(seconds=lease),
-    )
-    return mine is not None
-
-
-async def finish(driver: asyncpg.Connection, taken: Claim, state: str, code: str | None, at: datetime) -> bool:
-    """End a simulation; False if it is no longer this process's."""
-    mine = await driver.fetchval(
-        "UPDATE simulations SET state = $3, code = $4, finished_at = $5, claimed_until = NULL, claim_token = NULL, "
-        "done = CASE WHEN $3 = 'done' THEN total ELSE done END "
-        "WHERE simulation_id = $1 AND claim_token = $2 RETURNING 1",
-        taken.simulation_id,
-        taken.token,
-        state,
-        code,
-        at,
-    )
-    return mine is not None
-
-
-async def let_go(connection: Connection, taken: Claim, seconds: float) -> None:
-    """Give a simulation back, to be taken again after a while."""
-    await connection.execute(
-        "UPDATE simulations SET claimed_until = clock_timestamp() + $3, claim_token = NULL "
-        "WHERE simulation_id = $1 AND claim_token = $2",
-        taken.simulation_id,
-        taken.token,
-        timedelta(seconds=seconds),
     )
 
 

@@ -1,8 +1,9 @@
 """Simulations and what they found. Nothing else of the service reads these tables, and they write no other."""
 
-from sqlalchemy import ARRAY, Column, DateTime, Index, Integer, Table, Text, Uuid
+from sqlalchemy import ARRAY, Column, Index, Integer, Table, Text, Uuid
 
 from services.scoring_svc.metadata import metadata
+from shared.leased import leased_columns
 
 simulations = Table(
     "simulations",
@@ -13,16 +14,7 @@ simulations = Table(
     Column("name", Text, nullable=False),
     Column("variants", Text, nullable=False, comment="JSON: name, hash and changes of each"),
     Column("departments", ARRAY(Uuid), comment="whose indicators alone it stands on; NULL: the whole set"),
-    Column("state", Text, nullable=False, comment="waiting, running, done or failed"),
-    Column("done", Integer, nullable=False, server_default="0"),
-    Column("total", Integer, nullable=False, server_default="0"),
-    Column("code", Text, comment="why it failed"),
-    Column("tries", Integer, nullable=False, server_default="0"),
-    Column("claimed_until", DateTime(timezone=True)),
-    Column("claim_token", Uuid),
-    Column("made_at", DateTime(timezone=True), nullable=False),
-    Column("made_by", Text, nullable=False),
-    Column("finished_at", DateTime(timezone=True)),
+    *leased_columns(),
     Index("ix_simulations_set_id", "set_id", "made_at"),
     info={"grants": "SELECT, INSERT, UPDATE"},
 )

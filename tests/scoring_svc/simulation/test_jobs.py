@@ -13,7 +13,8 @@ import pytest_asyncio
 
 from deploy.local.postgres import Postgres
 from services.scoring_svc.simulation import repository
-from services.scoring_svc.simulation.worker import Worker
+from services.scoring_svc.simulation.worker import SIMULATIONS, simulating
+from shared.leased import Worker
 from shared.testing import NOBODY_LISTENS, TestIssuer, fresh_database, running_service
 from tests.scoring_svc.ledger.city import NOON, SET, City, Submission, found_city, publish, serving
 from tests.scoring_svc.simulation.build import constants, found, january, simulate
@@ -39,7 +40,7 @@ async def idle(postgres: Postgres, issuer: TestIssuer) -> AsyncIterator[City]:
 
 
 def worker_of(city: City, lease: float = 5.0) -> Worker:
-    return Worker(city.service.database, city.service.app.state.clock, lease, poll=0.05)
+    return simulating(city.service.database, city.service.app.state.clock, lease, poll=0.05)
 
 
 async def state_of(city: City, made: dict[str, Any]) -> dict[str, Any]:
@@ -85,9 +86,9 @@ async def test_of_many_workers_one_takes_a_simulation(idle: City) -> None:
 async def test_who_fell_silent_is_replaced_and_writes_nothing_any_more(idle: City) -> None:
     made = await simulate(idle, [constants("-1")])
     reads = idle.service.database.reads
-    silent = await repository.claim(reads, uuid4(), lease=0.2)
+    silent = await SIMULATIONS.claim(reads, uuid4(), lease=0.2)
     assert silent is not None
-    assert await repository.go_on(reads, silent, 1, 2, lease=0.2)
+    assert await SIMULATIONS.beat(reads, silent, 1, 2, lease=0.2)
     shown = await state_of(idle, made)
     assert (shown["state"], shown["progress"]) == ("running", {"done": 1, "total": 2})
     # The control: while the lease holds nobody takes it.
@@ -96,9 +97,9 @@ async def test_who_fell_silent_is_replaced_and_writes_nothing_any_more(idle: Cit
     assert await worker_of(idle).turn()
     assert (await state_of(idle, made))["state"] == "done"
     before = await repository.results_of(reads, UUID(made["simulation_id"]))
-    assert not await repository.go_on(reads, silent, 1, 2, 60)
+    assert not await SIMULATIONS.beat(reads, silent, 1, 2, 60)
     async with idle.service.database.transaction("test") as uow:
-        assert not await repository.finish(await uow.driver(), silent, "failed", "late", NOON)
+        assert not await SIMULATIONS.finish(await uow.driver(), silent, "failed", "late", NOON)
     assert await repository.results_of(reads, UUID(made["simulation_id"])) == before
     assert (await state_of(idle, made))["state"] == "done"
 
