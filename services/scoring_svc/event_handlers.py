@@ -9,8 +9,9 @@ from typing import Any
 from services.scoring_svc.bonus.use_cases import award_makeup
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.ledger.rescoring import apply_card, apply_facts, apply_surroundings
+from services.scoring_svc.ledger.rulings import apply_ruling
 from shared.clock import Clock
-from shared.contracts.audit import MakeupVerified
+from shared.contracts.audit import AppealRuled, MakeupVerified
 from shared.contracts.envelope import Envelope
 from shared.contracts.indicator import (
     CalendarPublished,
@@ -75,6 +76,11 @@ async def on_makeup(uow: UnitOfWork, event: MakeupVerified, _: Envelope) -> None
     await award_makeup(uow, event, _BusinessTime.clock.now())
 
 
+async def on_ruling(uow: UnitOfWork, event: AppealRuled, _: Envelope) -> None:
+    """An appeal is ruled: its cell is scored again, and the ruling is read from now on."""
+    await apply_ruling(uow, event, _BusinessTime.clock.now())
+
+
 HANDLERS: Mapping[type[Event], Callable[[UnitOfWork, Any, Envelope], Awaitable[None]]] = {
     **DIRECTORY_HANDLERS,
     UnitChanged: on_unit,
@@ -84,4 +90,5 @@ HANDLERS: Mapping[type[Event], Callable[[UnitOfWork, Any, Envelope], Awaitable[N
     IndicatorPublished: on_card,
     FactsRecorded: on_facts,
     MakeupVerified: on_makeup,
+    AppealRuled: on_ruling,
 }

@@ -11,6 +11,7 @@ from services.scoring_svc.documents.worker import Reports, run_reports
 from services.scoring_svc.engine.api import router as engine
 from services.scoring_svc.event_handlers import HANDLERS, keep_time_by
 from services.scoring_svc.ledger.api import router as ledger
+from services.scoring_svc.ledger.correction_api import router as corrections
 from services.scoring_svc.ledger.period_api import router as periods
 from services.scoring_svc.people.api import router as people
 from services.scoring_svc.people.results_api import router as personal_results
@@ -43,6 +44,7 @@ def create_app(settings: ScoringSettings | None = None) -> FastAPI:
             engine,
             periods,
             ledger,
+            corrections,
             ranking_reading,
             ranking,
             bonus,

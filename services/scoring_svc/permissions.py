@@ -30,6 +30,9 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "recomputes.read": frozenset({Role.PERFORMANCE_OFFICE, Role.AUDITOR}),
     # Scores, entries, proofs and deductions of the units (or the evaluating department's indicators) within reach.
     "scores.read": _READERS,
+    # What is confirmed or closed is changed by two persons: the office asks, somebody else decides.
+    "corrections.ask": _OFFICE,
+    "corrections.decide": _OFFICE | {Role.COMMITTEE},
     # Who sees the facts of peers in a proof by name; all others see pseudonyms and hashes.
     "peers.read": frozenset({Role.PERFORMANCE_OFFICE, Role.AUDITOR}),
     # Rankings in the making are shown row by row within reach, published ones to every evaluated unit.

@@ -1,6 +1,7 @@
-"""Events of audit_svc: confirmed findings and verified cures."""
+"""Events of audit_svc: confirmed findings, verified cures, rulings on appeals."""
 
 from datetime import datetime
+from typing import Any, Literal
 from uuid import UUID
 
 from shared.contracts.registry import Event, event
@@ -35,3 +36,25 @@ class MakeupVerified(Event, frozen=True, kw_only=True):
     period: str
     verified_in: str
     points: str
+
+
+@event("appeal.ruled.v1", producer="audit_svc", readers=("scoring_svc",))
+class AppealRuled(Event, frozen=True, kw_only=True):
+    """The ruling on an upheld appeal against a cell as it now stands: an adjudicated input of every later evaluation.
+
+    Applied by `appeal_id` and `version`; `withdrawn` takes it back. `kind`: a corrected `value` of the rule's input
+    named `input`, as the rule language writes facts; the cell is `exempt`; or its `score`, as decimal text in `value`.
+    """
+
+    appeal_id: UUID
+    version: int
+    state: Literal["upheld", "withdrawn"]
+    indicator_id: UUID
+    unit_id: UUID
+    period: str
+    kind: Literal["value", "exempt", "score"]
+    input: str | None = None
+    value: Any = None
+    reason: str
+    ruled_by: str
+    ruled_at: datetime

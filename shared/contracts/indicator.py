@@ -111,15 +111,17 @@ class MetricChanged(Event, frozen=True, kw_only=True):
 
 
 class Binding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where an input of a rule comes from: exactly one of the three is set.
+    """Where an input of a rule comes from: exactly one of the four is set.
 
     `metric`: the fact of this metric for the cell. `calendar`: `period_start`, `period_end` or `due`
     (the card's deadline) as a date. `unit_group`: the unit's group in that dimension on the period's last day.
+    `indicator`: the unit's result, in points, by another card of the set in the same period.
     """
 
     metric: UUID | None = None
     calendar: Literal["period_start", "period_end", "due"] | None = None
     unit_group: str | None = None
+    indicator: UUID | None = None
 
 
 @event("indicator.published.v1", producer="indicator_svc", readers=_ALL_OTHERS)

@@ -9,6 +9,7 @@ from shared.testing import TestIssuer
 from tests.openapi.prepared import (
     COLLECTION,
     FIRST,
+    HEAD,
     LEADER,
     LIAISON,
     NEXT_HEAD,
@@ -45,6 +46,7 @@ async def test_every_example_does_what_it_says(postgres: Postgres, issuer: TestI
         made = await prepared.send(_C, "POST", "/v1/recomputes", OFFICE)
         assert made["pieces"]["all"] > 0
         await _reports(prepared)
+        await _corrections(prepared)
         await _bonuses(prepared)
         await _follow_up(prepared)
         await _half_year(prepared)
@@ -111,6 +113,16 @@ async def _simulations(prepared: Prepared) -> None:
 async def _reports(prepared: Prepared) -> None:
     made = await prepared.send(_C, "POST", "/v1/reports", OFFICE)
     assert (made["state"], made["format"]) == ("waiting", "pdf")
+
+
+async def _corrections(prepared: Prepared) -> None:
+    at = "/v1/corrections"
+    for name, verb in (("0", "rejection"), ("1", "approval")):
+        made = await prepared.send(_C, "POST", at, OFFICE, name=name)
+        key = {"correction_id": made["correction_id"]}
+        answer = await prepared.send(_C, "POST", f"{at}/{{correction_id}}/{verb}", HEAD, version=1, **key)
+        assert answer["decided_by"] != made["asked_by"]
+    await prepared.bureau.tell()
 
 
 async def _bonuses(prepared: Prepared) -> None:

@@ -308,3 +308,17 @@ def personal_scheme() -> dict[str, Any]:
             ],
         },
     }
+
+
+def correction(unit: str, reason: str) -> dict[str, Any]:
+    """A unit's cell of the first card, to be exempt."""
+    return {
+        "set": SET["code"],
+        "period": "2015-01",
+        "unit": unit,
+        "kind": "exempt",
+        "indicator": "QK-1",
+        "reason": reason,
+        "document_no": "一号",
+        "document_on": "2015-02-01",
+    }

@@ -174,16 +174,20 @@ class SetIn(Body):
 
 
 class BindingIn(Body):
-    """Where an input comes from: a metric's code, a date of the calendar, or a group of the unit."""
+    """Where an input comes from: a metric's code, a date of the calendar, a group of the unit, or another card's code.
+
+    Another card of the set, with the same period kind, gives the unit's points by it.
+    """
 
     metric: Code | None = None
     calendar: Literal["period_start", "period_end", "due"] | None = None
     unit_group: Word | None = None
+    indicator: Code | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> "BindingIn":
         if len(self.model_fields_set) != 1 or all(value is None for value in vars(self).values()):
-            raise ValueError("give exactly one of metric, calendar, unit_group")
+            raise ValueError("give exactly one of metric, calendar, unit_group, indicator")
         return self
 
 

@@ -10,7 +10,15 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from services.scoring_svc.copies.domain import StoredFact, cards_hash, governing, metrics_of
+from services.scoring_svc.copies.domain import (
+    Chain,
+    StoredFact,
+    cards_hash,
+    chain_of,
+    governing,
+    metrics_of,
+    results_of,
+)
 from shared.contracts.indicator import IndicatorPublished, IndicatorSetPublished, MetricChanged
 from shared.contracts.periods import Period
 from shared.contracts.submission import Fact, FactsRecorded
@@ -126,6 +134,10 @@ async def keep_card(driver: asyncpg.Connection, card: IndicatorPublished) -> boo
         "INSERT INTO card_metrics (metric_id, indicator_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
         [(metric, card.indicator_id) for metric in metrics_of(card)],
     )
+    await driver.executemany(
+        "INSERT INTO card_results (set_id, read_indicator_id, indicator_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        [(card.set_id, read, card.indicator_id) for read in results_of(card)],
+    )
     return added is not None
 
 
@@ -147,6 +159,12 @@ async def cards_reading(connection: Connection, metrics: Iterable[UUID], period:
     """The cards that govern a period and may depend on one of the metrics, in the order of their ids."""
     where = "indicator_id IN (SELECT indicator_id FROM card_metrics WHERE metric_id = ANY($1::uuid[]))"
     return _governing(await _bodies(connection, where, list(metrics)), period)
+
+
+async def chain(connection: Connection, sets: Iterable[UUID], period: Period) -> Chain:
+    """Which cards of sets that govern a period read whose results; nearly always none."""
+    where = "indicator_id IN (SELECT indicator_id FROM card_results WHERE set_id = ANY($1::uuid[]))"
+    return chain_of(_governing(await _bodies(connection, where, list(sets)), period))
 
 
 async def cards_of_set(connection: Connection, set_id: UUID, period: Period) -> list[IndicatorPublished]:

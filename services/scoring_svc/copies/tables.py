@@ -61,6 +61,16 @@ card_metrics = Table(
     info={"grants": _KEPT},
 )
 
+# Which indicators may read another's result: over all versions of a card, so it can only grow.
+card_results = Table(
+    "card_results",
+    metadata,
+    Column("set_id", Uuid, primary_key=True),
+    Column("read_indicator_id", Uuid, primary_key=True),
+    Column("indicator_id", Uuid, primary_key=True),
+    info={"grants": _KEPT},
+)
+
 facts = Table(
     "facts",
     metadata,

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.repository import IndicatorSet
 from services.scoring_svc.ledger import reading
+from services.scoring_svc.ledger.adjudication import Adjudication
 from services.scoring_svc.ledger.domain import plain
 from services.scoring_svc.ledger.entering import score_text
 from services.scoring_svc.ledger.proving import prove
@@ -19,6 +20,7 @@ from services.scoring_svc.ledger.repository import scored_of
 from services.scoring_svc.ledger.schemas import (
     BalanceOut,
     BalanceRow,
+    DecisionOut,
     DeductionOut,
     DeductionsOut,
     EntryOut,
@@ -167,8 +169,15 @@ async def read_proof(
         version=proof.version,
         indicator_version=proof.indicator_version,
         note=proof.note,
+        decisions=[decision_out(decided, replaced) for decided, replaced in proof.decided],
         proof=proof.proof,
     )
+
+
+def decision_out(decided: Adjudication, replaced: Any) -> DecisionOut:
+    """A ruling or correction as a proof shows it."""
+    told = {name: getattr(decided, name) for name in DecisionOut.model_fields if name not in {"id", "replaced"}}
+    return DecisionOut(id=decided.source_id, replaced=replaced, **told)
 
 
 async def _cell(uow: UnitOfWork, reader: Reader, indicator_id: UUID, unit_id: UUID, period: str) -> asyncpg.Record:

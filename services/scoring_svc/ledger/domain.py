@@ -132,6 +132,20 @@ class Standing(NamedTuple):
     card_version: int
 
 
+def as_result(known: Standing | None, now: Scored | None = None) -> str | None:
+    """A cell as another rule reads it: its version in the ledger (0: provisional) and its score or state, `v3 8.50`.
+
+    `now`: what is about to be entered in the place of what is known.
+    """
+    cell = now or (known.scored if known else None)
+    if cell is None:
+        return None
+    entered = known.entered if known else 0
+    if now is not None and (known is None or not entered or differs(known.scored, now)):
+        entered += 1
+    return f"v{entered} {cell.state if cell.score is None else format(cell.score, 'f')}"
+
+
 @dataclass(frozen=True)
 class Exclusion:
     """A cell that the performance office took out, with the reason."""

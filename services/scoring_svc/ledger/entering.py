@@ -61,13 +61,17 @@ _EVALUATION_COLUMNS = (
 
 @dataclass(frozen=True)
 class Occasion:
-    """Why cells are entered: at confirmation or at once, for which reason, by whom, when."""
+    """Why cells are entered: at confirmation or at once, for which reason, by whom, when.
+
+    `concerns`: the units that the note speaks of; without any it is told to all.
+    """
 
     timing: Literal["immediate", "confirmed"]
     reason: Literal["scored", "fact_amended", "ruling", "correction"]
     who: str
     at: datetime
     note: str = ""
+    concerns: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -175,7 +179,8 @@ async def _deduct(
 
 def _deduction(row: CellRow, identity: UUID, version: int, occasion: Occasion) -> Deduction:
     card, cell = row.group.card, row.scored
-    note = occasion.note or (cell.note or "" if cell.state != "scored" else "")
+    said = "" if occasion.concerns and cell.unit_id not in occasion.concerns else occasion.note
+    note = said or (cell.note or "" if cell.state != "scored" else "")
     # A loss that goes again before the confirmation goes because its facts changed, unless the occasion knows better;
     # whoever was told wants to know.
     taken_back = occasion.timing == "immediate" and occasion.reason == "scored" and cell.loss == NOTHING

@@ -34,6 +34,9 @@ from services.scoring_svc.ledger.domain import CellStatus, Entry, Scored
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period
 
+Results = Mapping[tuple[UUID, UUID], str]
+NO_RESULTS: Results = {}
+_STATES = {"exempt": "exempt", "not_scorable": "not_scorable", "refused": "missing"}
 _FEW_UNITS = 4  # so many are evaluated one by one sooner than columns are set up
 
 
@@ -129,11 +132,13 @@ def prepare(
     facts: Mapping[tuple[UUID, UUID], StoredFact],
     surroundings: Surroundings,
     only: Iterable[UUID] | None = None,
+    results: Results = NO_RESULTS,
 ) -> Group:
     """Gather what a card's rule reads: for all evaluated units, or for some of them where no unit sees another.
 
-    `facts` are by (metric, unit). A fact that is not there and a group that the unit does not have are left out,
-    which the engine calls missing. Where the deadline lies outside the published calendar no cell is evaluated.
+    `facts` are by (metric, unit), `results` of other cards by (indicator, unit), as the ledger says them. What is not
+    there, and a group that the unit does not have, is left out, which the engine calls missing. Where the deadline lies
+    outside the published calendar no cell is evaluated.
     """
     wanted = None if only is None else set(only)
     units = [unit for unit in card.evaluated_unit_ids if wanted is None or unit in wanted]
@@ -149,6 +154,11 @@ def prepare(
             versions[name] = [0 if fact is None else fact.version for fact in found]
             columns[name] = [ABSENT if fact is None else as_engine_reads(fact) for fact in found]
             continue
+        if binding.indicator is not None:
+            read = [results.get((binding.indicator, unit)) for unit in units]
+            versions[name] = [*read]
+            columns[name] = [ABSENT if text is None else result_as_read(text) for text in read]
+            continue
         if group is not None:
             texts = [surroundings.groups.get(unit, {}).get(group) for unit in units]
         else:
@@ -157,6 +167,15 @@ def prepare(
         versions[name] = [*texts]
         columns[name] = [ABSENT if text is None else text for text in texts]
     return Group(card, period, units, Table(len(units), columns), versions, surroundings.calendar, stopped)
+
+
+def result_as_read(text: str) -> Any:
+    """Another card's result in the form of the rule language; its state is the input's, without a result it is missing.
+
+    `text` as `as_result` says it, so that a proof needs nothing else.
+    """
+    said = text.partition(" ")[2]
+    return {"state": _STATES[said]} if said in _STATES else said
 
 
 def years_around(year: int, published: Collection[int]) -> tuple[int, int]:
@@ -212,6 +231,18 @@ def as_confirmed(
             for unit, cell in cells.items()
         },
     )
+
+
+def facts_of(card: IndicatorPublished, cells: Mapping[UUID, Scored]) -> list[tuple[UUID, UUID, int]]:
+    """Which versions of facts a card's cells read: metric, unit, version."""
+    bound = [(name, binding.metric) for name, binding in card.bindings.items() if binding.metric is not None]
+    read = {
+        (metric, unit, version)
+        for unit, cell in cells.items()
+        for name, metric in bound
+        if isinstance(version := cell.inputs.get(name, 0), int) and version
+    }
+    return sorted(read)
 
 
 def as_engine_reads(fact: StoredFact) -> Any:

@@ -3,8 +3,8 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +12,23 @@ import asyncpg
 import msgspec
 
 from services.scoring_svc.copies import repository as copies
-from services.scoring_svc.copies.domain import StoredFact, governing, metrics_of
+from services.scoring_svc.copies.domain import StoredFact, governing, metrics_of, results_of
 from services.scoring_svc.engine.domain import WorkingCalendar, evaluate_group
+from services.scoring_svc.ledger import adjudication_repository as decisions
 from services.scoring_svc.ledger import reading, repository
-from services.scoring_svc.ledger.evaluation import Group, as_engine_reads, prepare, reads_peers
+from services.scoring_svc.ledger.adjudication import (
+    Adjudication,
+    Standing,
+    adjudicated,
+    counting,
+    is_mark,
+    mark_of,
+    proof_with,
+    references,
+    whole,
+)
+from services.scoring_svc.ledger.evaluation import Group, as_engine_reads, prepare, reads_peers, result_as_read
+from services.scoring_svc.ledger.gathering import results_read
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period, parse_period
 from shared.errors import NotFound
@@ -23,21 +36,30 @@ from shared.errors import NotFound
 
 @dataclass(frozen=True)
 class Proof:
-    """A proof with what surrounds it: the cell's version in the ledger (0: provisional) and the card's version."""
+    """A proof with what surrounds it: the cell's version in the ledger (0: provisional) and the card's version.
+
+    `decided`: the rulings and corrections that it reads, each with what it replaced.
+    """
 
     version: int
     indicator_version: int
     proof: dict[str, Any]
     note: str | None
+    decided: Sequence[tuple[Adjudication, Any]] = ()
 
 
 @dataclass(frozen=True)
 class Recalled:
-    """What the evaluation behind a version of a cell read; without peers where its rule reads none."""
+    """What the evaluation behind a version of a cell read; without peers where its rule reads none.
+
+    `decided`: what was laid down for the cell; `before`: its facts without that.
+    """
 
     group: Group
     salt: bytes
     note: str | None
+    decided: Sequence[Adjudication] = ()
+    before: Mapping[str, Any] = field(default_factory=dict)
 
 
 async def recall(connection: asyncpg.Connection, indicator_id: UUID, unit_id: UUID, key: str, version: int) -> Recalled:
@@ -51,13 +73,21 @@ async def recall(connection: asyncpg.Connection, indicator_id: UUID, unit_id: UU
         inputs = msgspec.json.decode(stored["inputs"], type=dict[str, dict[str, int | str]])
         calendar = await repository.calendar_edition(connection, stored["calendar"])
         group = await as_then(connection, card, period, _only_own(card, unit_id, inputs), calendar)
-        return Recalled(group, stored["salt"], stored["note"])
+        standing = await decided_then(connection, group)
+        return _recalled(group, standing, unit_id, stored["salt"], stored["note"])
     versions = await copies.cards_of_indicator(connection, indicator_id)
     governs = governing(versions, period)
     if governs is None or unit_id not in governs.evaluated_unit_ids:
         raise NotFound
     group = await _as_now(connection, governs, period, None if reads_peers(governs) else (unit_id,))
-    return Recalled(group, secrets.token_bytes(16), None)
+    standing = await decisions.standing(connection, key, [indicator_id])
+    return _recalled(group, standing, unit_id, secrets.token_bytes(16), None)
+
+
+def _recalled(group: Group, standing: Standing, unit_id: UUID, salt: bytes, note: str | None) -> Recalled:
+    read = counting(standing.get((group.card.indicator_id, unit_id), ())).values()
+    before = group.facts[str(unit_id)]
+    return Recalled(adjudicated(group, standing), salt, note, tuple(read), before)
 
 
 async def prove(
@@ -76,10 +106,13 @@ def proof_of(recalled: Recalled, unit_id: UUID, version: int, *, shows_peers: bo
     """The proof of a unit's cell, evaluated again; `prove` says what is hidden."""
     group = recalled.group
     outcome = evaluate_group(group.rule, group.facts, group.calendar)[str(unit_id)]
-    proof = _with_versions(outcome.proof, group.inputs[str(unit_id)])
+    inputs = group.inputs[str(unit_id)]
+    decided = [one for one in recalled.decided if inputs.get(one.mark) == one.reference]
+    proof = proof_with(whole(decided), _with_versions(outcome.proof, inputs))
     if not shows_peers:
         proof = hide_peers(proof, str(unit_id), recalled.salt)
-    return Proof(version, group.card.version, proof, recalled.note)
+    replaced = [(one, recalled.before.get(one.input) if one.input else outcome.result) for one in decided]
+    return Proof(version, group.card.version, proof, recalled.note, replaced)
 
 
 def _only_own(
@@ -96,6 +129,16 @@ async def card_of(connection: asyncpg.Connection, indicator_id: UUID, version: i
     raise NotFound
 
 
+async def decided_then(connection: asyncpg.Connection, group: Group) -> Standing:
+    """The rulings and corrections that an evaluation read, as its inputs name them."""
+    read = [
+        (group.card.indicator_id, UUID(unit), text)
+        for unit, named in group.inputs.items()
+        for text in references(named).values()
+    ]
+    return await decisions.as_read(connection, group.period.key, read) if read else {}
+
+
 async def as_then(
     connection: asyncpg.Connection,
     card: IndicatorPublished,
@@ -103,11 +146,11 @@ async def as_then(
     inputs: Mapping[str, Mapping[str, int | str]],
     calendar: WorkingCalendar | None,
 ) -> Group:
-    """A group as an evaluation read it: the inputs that it kept, with those versions of the facts."""
+    """A group as an evaluation read it: the inputs that it kept, with those versions of the facts, undecided."""
     wanted = []
     for unit, read in inputs.items():
         for name, version in read.items():
-            metric = card.bindings[name].metric
+            metric = None if is_mark(name) else card.bindings[name].metric
             if metric is not None and isinstance(version, int) and version:
                 wanted.append((metric, UUID(unit), version))
     facts = await copies.facts_as_read(connection, period.key, wanted)
@@ -115,7 +158,7 @@ async def as_then(
         unit: {
             name: value
             for name, version in read.items()
-            if (value := _value(card, UUID(unit), name, version, facts)) is not None
+            if not is_mark(name) and (value := _value(card, UUID(unit), name, version, facts)) is not None
         }
         for unit, read in inputs.items()
     }
@@ -126,6 +169,8 @@ def _value(
     card: IndicatorPublished, unit: UUID, name: str, version: int | str, facts: Mapping[tuple[UUID, UUID], StoredFact]
 ) -> Any:
     metric = card.bindings[name].metric
+    if card.bindings[name].indicator is not None:
+        return result_as_read(str(version))
     if metric is None:
         return version
     fact = facts.get((metric, unit))
@@ -137,7 +182,8 @@ async def _as_now(
 ) -> Group:
     facts = await copies.newest_facts(connection, period.key, metrics_of(card))
     around = await repository.surroundings(connection, card.evaluated_unit_ids, period.last)
-    return prepare(card, period, facts, around, only)
+    results = await results_read(connection, period.key, results_of(card))
+    return prepare(card, period, facts, around, only, results)
 
 
 def _with_versions(node: Any, inputs: Mapping[str, int | str]) -> Any:
@@ -147,8 +193,14 @@ def _with_versions(node: Any, inputs: Mapping[str, int | str]) -> Any:
     if not isinstance(node, dict):
         return node
     told = {name: _with_versions(part, inputs) for name, part in node.items()}
-    version = inputs.get(node.get("name", "")) if node.get("kind") == "input" and "in" not in node else None
-    return {**told, "fact": f"v{version}"} if isinstance(version, int) and version else told
+    if node.get("kind") != "input" or "in" in node:
+        return told
+    version, decision = inputs.get(node["name"]), inputs.get(mark_of(node["name"]))
+    if decision:
+        told["decision"] = decision
+    if isinstance(version, int) and version:
+        told["replaces" if decision else "fact"] = f"v{version}"
+    return told
 
 
 def hide_peers(node: Any, own: str, salt: bytes) -> Any:

@@ -11,9 +11,10 @@ import asyncpg
 import msgspec
 
 from services.scoring_svc.ledger import reading, repository
-from services.scoring_svc.ledger.domain import Scored, excluded
+from services.scoring_svc.ledger.adjudication import adjudicated, settled
+from services.scoring_svc.ledger.domain import Scored
 from services.scoring_svc.ledger.evaluation import Group, score
-from services.scoring_svc.ledger.proving import as_then, card_of
+from services.scoring_svc.ledger.proving import as_then, card_of, decided_then
 from shared.contracts.periods import parse_period
 
 
@@ -34,10 +35,12 @@ async def replay(
     taken_out = await repository.exclusions(driver, period, indicators)
     for evaluation in await reading.evaluations_behind(driver, period, indicators, units):
         indicator = evaluation["indicator_id"]
-        found = {cell.unit_id: cell for cell in score(await _group(driver, period, evaluation))}
+        then = await _group(driver, period, evaluation)
+        decided = await decided_then(driver, then)
+        found = {cell.unit_id: cell for cell in score(adjudicated(then, decided))}
         for unit in evaluation["units"]:
             known = standing[indicator, unit]
-            again = excluded(found[unit], taken_out.get((indicator, unit)))
+            again = settled(found[unit], taken_out.get((indicator, unit)), decided.get((indicator, unit), ()))
             yield Replayed(indicator, known.entered, known.scored, again)
 
 

@@ -273,13 +273,13 @@ def _cell_lines(rows: Iterable[CellRow], *, confirmed: bool, at: datetime) -> It
         )
 
 
-async def periods_scored(connection: Connection, card: IndicatorPublished) -> list[str]:
-    """The periods in which an indicator has cells; scoring has held the state of each."""
+async def periods_scored(connection: Connection, set_id: UUID, indicators: Iterable[UUID]) -> list[str]:
+    """The periods in which any of a set's indicators has cells; scoring has held the state of each."""
     rows = await connection.fetch(
         "SELECT s.period FROM period_states s WHERE s.set_id = $1 AND EXISTS "
-        "(SELECT FROM cells c WHERE c.period = s.period AND c.indicator_id = $2)",
-        card.set_id,
-        card.indicator_id,
+        "(SELECT FROM cells c WHERE c.period = s.period AND c.indicator_id = ANY($2::uuid[]))",
+        set_id,
+        list(indicators),
     )
     return [row["period"] for row in rows]
 

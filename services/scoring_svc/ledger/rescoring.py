@@ -1,21 +1,25 @@
 """Scoring what changed: facts, cards, groups of units or the calendar came, and the cells that depend on them follow.
 
 While a period is open or fenced its cells are provisional and overwritten; indicators marked immediate enter the ledger
-at once. After confirmation a changed fact is an amendment: the ledger gets a new version. Locks, in this order:
-surroundings, metrics, the facts themselves, period states by set, cells by indicator.
+at once. After confirmation a changed fact is an amendment: the ledger gets a new version. A decision on a cell (ruling,
+approved correction) does the same, in a closed period too. Locks, in this order: surroundings, metrics, what is decided
+on indicators, the facts themselves, period states by set, cells by indicator.
 """
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from services.scoring_svc.copies import repository as copies
-from services.scoring_svc.copies.domain import StoredFact, counts_working_days, governing, groups_units, metrics_of
+from services.scoring_svc.copies.domain import counts_working_days, governing, groups_units, metrics_of, results_of
+from services.scoring_svc.ledger import adjudication_repository as decisions
 from services.scoring_svc.ledger import period_repository as periods
 from services.scoring_svc.ledger import repository
-from services.scoring_svc.ledger.domain import NOTHING, Scored, Standing, excluded
+from services.scoring_svc.ledger.adjudication import Adjudication, as_settled
+from services.scoring_svc.ledger.domain import NOTHING, Scored, Standing, differs
 from services.scoring_svc.ledger.entering import (
     Cell,
     Occasion,
@@ -25,7 +29,8 @@ from services.scoring_svc.ledger.entering import (
     tell_digest,
     tell_scores,
 )
-from services.scoring_svc.ledger.evaluation import Group, Surroundings, as_confirmed, prepare, reads_peers, score_all
+from services.scoring_svc.ledger.evaluation import Group, score_all
+from services.scoring_svc.ledger.gathering import Changed, Read, Wanted, gather, read_as_confirmed
 from services.scoring_svc.ledger.period_repository import PeriodRow
 from services.scoring_svc.ledger.repository import CellRow, cell_row
 from services.scoring_svc.ledger.withdrawing import withdraw_dropped
@@ -34,16 +39,32 @@ from shared.contracts.periods import Period, parse_period
 from shared.contracts.submission import Amendment, FactsRecorded
 from shared.db import UnitOfWork
 
+_ENTERED = frozenset({"confirmed", "closed"})
 _BESIDE_THE_LOOP = 4  # so many groups are evaluated in a thread, so that requests go on meanwhile
-Changed = Collection[tuple[UUID, UUID]]
 
 
 @dataclass(frozen=True)
 class Cause:
-    """When something came, and the amendment if it is one."""
+    """When something came: an amendment if it is one, or a decision and the units whose cells it is about."""
 
     at: datetime
     amendment: Amendment | None = None
+    decided: Adjudication | None = None
+    concerns: frozenset[UUID] = frozenset()
+
+    def occasion(self, timing: Literal["immediate", "confirmed"], who: str) -> Occasion:
+        """As the ledger says it. What a decision says of a unit is not told to the unit's peers."""
+        if self.decided is not None:
+            return Occasion(timing, self.decided.source, who, self.at, self.decided.reason, self.concerns)
+        reason: Literal["scored", "fact_amended"] = "scored" if timing == "immediate" else "fact_amended"
+        return Occasion(timing, reason, who, self.at, self.said)
+
+    @property
+    def said(self) -> str:
+        """The reason of the amendment or of the decision."""
+        if self.decided is not None:
+            return self.decided.reason
+        return self.amendment.reason if self.amendment else ""
 
 
 @dataclass(frozen=True)
@@ -52,14 +73,6 @@ class Rescored:
 
     cells: int = 0
     changed: int = 0
-
-
-@dataclass(frozen=True)
-class Read:
-    """A card to be scored, and what surrounded it at the confirmation; `then` is None while the period may change."""
-
-    card: IndicatorPublished
-    then: Surroundings | None
 
 
 async def apply_facts(uow: UnitOfWork, event: FactsRecorded, at: datetime) -> None:
@@ -82,13 +95,19 @@ async def apply_card(uow: UnitOfWork, card: IndicatorPublished, at: datetime) ->
     a loss that already stands in the ledger is lifted.
     """
     driver = await uow.driver()
-    metrics = metrics_of(card)
+    metrics, read = metrics_of(card), results_of(card)
+    behind = [one for other in read for one in await copies.cards_of_indicator(driver, other)]
     await copies.hold_surroundings(driver, alone=False)
-    await copies.hold_metrics(driver, metrics, alone=True)
+    await copies.hold_metrics(driver, {*metrics, *(one for other in behind for one in metrics_of(other))}, alone=True)
+    await decisions.hold_indicators(driver, [card.indicator_id, *read])
     if not await copies.keep_card(driver, card):
         return
     versions = await copies.cards_of_indicator(driver, card.indicator_id)
-    keys = {*await copies.periods_with_facts(driver, metrics), *await repository.periods_scored(driver, card)}
+    keys = {
+        *await copies.periods_with_facts(driver, metrics),
+        *await repository.periods_scored(driver, card.set_id, [card.indicator_id, *read]),
+        *await decisions.periods_decided(driver, card.indicator_id),
+    }
     for key in sorted(keys):
         period = parse_period(key)
         governs = governing(versions, period)
@@ -96,6 +115,9 @@ async def apply_card(uow: UnitOfWork, card: IndicatorPublished, at: datetime) ->
             await rescore(uow, period, [card], None, Cause(at))
             await withdraw_dropped(uow, period, card, at)
             await repository.drop_outdated(driver, key, card)
+            chain = await copies.chain(driver, [card.set_id], period)
+            readers = [chain.cards[reader] for reader in chain.readers.get(card.indicator_id, ())]
+            await rescore(uow, period, readers, None, Cause(at))
 
 
 async def apply_surroundings(uow: UnitOfWork, at: datetime, *, calendar: bool, unit: UUID | None = None) -> None:
@@ -110,7 +132,8 @@ async def apply_surroundings(uow: UnitOfWork, at: datetime, *, calendar: bool, u
     by_period: dict[str, list[IndicatorPublished]] = {}
     for card in cards:
         versions = await copies.cards_of_indicator(driver, card.indicator_id)
-        for key in await copies.periods_with_facts(driver, metrics_of(card)):
+        scored_in = await repository.periods_scored(driver, card.set_id, [card.indicator_id])
+        for key in {*scored_in, *await copies.periods_with_facts(driver, metrics_of(card))}:
             governs = governing(versions, parse_period(key))
             if governs is not None and governs.version == card.version:
                 by_period.setdefault(key, []).append(card)
@@ -152,95 +175,93 @@ async def rescore(
 ) -> Rescored:
     """Score the cells of these cards that depend on the changed facts, or all that have facts if `changed` is None.
 
-    `units` limits it to these units, of rules whose units do not see each other.
+    If the cause is a decision, those of the units that it concerns. `units` limits it to these units, of rules whose
+    units do not see each other. Cells that read a result which changed follow.
     """
     if not cards:
         return Rescored()
-    driver = await uow.driver()
     states: dict[UUID, PeriodRow] = {}
     for set_id in sorted({card.set_id for card in cards}):
         states[set_id] = await _hold(uow, set_id, period)
+    chain = await copies.chain(await uow.driver(), states, period)
     # A card, a group or a calendar that comes after confirmation does not reach back; only facts are amended.
-    open_cards = [card for card in cards if changed is not None or states[card.set_id].state in {"open", "fenced"}]
-    await repository.hold_groups(driver, period.key, [card.indicator_id for card in open_cards])
-    standing = await repository.standing_cells(driver, period.key, [card.indicator_id for card in open_cards], units)
+    reaches_back = changed is not None or cause.decided is not None
+    waiting = {
+        card.indicator_id: card for card in cards if reaches_back or states[card.set_id].state in {"open", "fenced"}
+    }
+    wanted = Wanted(changed, cause.concerns, frozenset(waiting), units)
+    # By depth, then by id: the order in which everybody holds cells.
+    cells = written = 0
+    while waiting:
+        level = chain.levels(waiting.values())[0]
+        for card in level:
+            del waiting[card.indicator_id]
+        done, others = await _rescore(uow, period, states, level, wanted, cause)
+        cells, written = cells + done.cells, written + done.changed
+        for indicator, changed_units in others.items():
+            for reader in chain.readers.get(indicator, ()):
+                if chain.depth(reader) > chain.depth(level[0].indicator_id):
+                    waiting[reader] = chain.cards[reader]
+                    wanted.follow(reader, changed_units)
+    return Rescored(cells, written)
+
+
+async def _rescore(
+    uow: UnitOfWork,
+    period: Period,
+    states: Mapping[UUID, PeriodRow],
+    cards: Sequence[IndicatorPublished],
+    wanted: Wanted,
+    cause: Cause,
+) -> tuple[Rescored, Mapping[UUID, set[UUID]]]:
+    """Score the wanted cells of cards that do not read each other; also returns which units' cells are others now."""
+    driver = await uow.driver()
+    indicators = [card.indicator_id for card in cards]
+    await repository.hold_groups(driver, period.key, indicators)
+    standing = await repository.standing_cells(driver, period.key, indicators, wanted.limit(cards))
     reads = [
         Read(card, None)
         if states[card.set_id].state in {"open", "fenced"}
-        else await _as_confirmed(uow, card, standing, period)
-        for card in open_cards
+        else await read_as_confirmed(uow, card, standing, period, closed=states[card.set_id].state == "closed")
+        for card in cards
     ]
-    groups = await _prepare(uow, period, [read for read in reads if read is not None], changed, units)
+    groups = await gather(uow, period, [read for read in reads if read is not None], wanted, standing)
     if not groups:
-        return Rescored()
+        return Rescored(), {}
     await repository.keep_calendars(driver, groups)
     scored = await _scored(uow, groups)
     written = 0
+    others: dict[UUID, set[UUID]] = {}
     for set_id, state in states.items():
         results = [(group, cells) for group, cells in zip(groups, scored, strict=True) if group.card.set_id == set_id]
         if not results:
             continue
-        if state.state == "closed":
+        if state.state == "closed" and cause.decided is None:
             uow.trail("score", "period", f"{set_id}/{period.key}", outcome="refused:period_closed")
-        elif state.state == "confirmed":
+            continue
+        if state.state in _ENTERED:
             await _amend(uow, set_id, period, results, standing, cause)
         else:
             written += await _put_provisional(uow, set_id, period, results, standing, cause)
-    return Rescored(sum(map(len, scored)), written)
+        for group, cells in results:
+            indicator = group.card.indicator_id
+            others[indicator] = {
+                cell.unit_id
+                for cell in cells
+                if (known := standing.get((indicator, cell.unit_id))) is None or differs(known.scored, cell)
+            }
+    return Rescored(sum(map(len, scored)), written), others
 
 
 async def _hold(uow: UnitOfWork, set_id: UUID, period: Period) -> PeriodRow:
     """Hold the period together with other scoring, alone once it is confirmed: the digest counts all amendments."""
     driver = await uow.driver()
     known = await periods.period_row(driver, set_id, period.key)
-    alone = known is not None and known.state == "confirmed"
+    alone = known is not None and known.state in _ENTERED
     state = await periods.hold_period(driver, set_id, period.key, alone=alone)
-    if state.state == "confirmed" and not alone:
+    if state.state in _ENTERED and not alone:
         state = await periods.hold_period(driver, set_id, period.key, alone=True)
     return state
-
-
-async def _as_confirmed(
-    uow: UnitOfWork, card: IndicatorPublished, standing: Mapping[Cell, Standing], period: Period
-) -> Read | None:
-    """The card, calendar and groups that an indicator was confirmed under; None if it was not.
-
-    What was published since reaches back neither for the amended unit nor for its peers: only the fact changed.
-    """
-    driver = await uow.driver()
-    cells = {unit: known for (indicator, unit), known in standing.items() if indicator == card.indicator_id}
-    version = max((known.card_version for known in cells.values() if known.confirmed), default=None)
-    if version is None:
-        return None
-    if card.version != version:
-        versions = await copies.cards_of_indicator(driver, card.indicator_id)
-        card = next(one for one in versions if one.version == version)
-    calendar = await repository.calendar_last_used(driver, period.key, card.indicator_id)
-    return Read(card, as_confirmed(card, {unit: known.scored for unit, known in cells.items()}, calendar))
-
-
-async def _prepare(
-    uow: UnitOfWork, period: Period, reads: Sequence[Read], changed: Changed | None, limit: Sequence[UUID] | None
-) -> list[Group]:
-    driver = await uow.driver()
-    metrics = {metric for read in reads for metric in metrics_of(read.card)}
-    facts = await copies.newest_facts(driver, period.key, metrics, limit)
-    units = limit or {unit for read in reads for unit in read.card.evaluated_unit_ids}
-    around = await repository.surroundings(driver, units, period.last)
-    groups = []
-    for card, then in ((read.card, read.then) for read in reads):
-        only = None if reads_peers(card) else _units_with_facts(card, facts, changed)
-        group = prepare(card, period, facts, then or around, only)
-        if group.units:
-            groups.append(group)
-    return groups
-
-
-def _units_with_facts(
-    card: IndicatorPublished, facts: dict[tuple[UUID, UUID], StoredFact], changed: Changed | None
-) -> set[UUID]:
-    metrics = set(metrics_of(card))
-    return {unit for metric, unit in (facts if changed is None else changed) if metric in metrics}
 
 
 async def _scored(uow: UnitOfWork, groups: Sequence[Group]) -> list[list[Scored]]:
@@ -248,12 +269,10 @@ async def _scored(uow: UnitOfWork, groups: Sequence[Group]) -> list[list[Scored]
         found = score_all(groups)
     else:
         found = await asyncio.to_thread(score_all, groups)
-    period = groups[0].period.key
-    taken_out = await repository.exclusions(await uow.driver(), period, [group.card.indicator_id for group in groups])
-    return [
-        [excluded(cell, taken_out.get((group.card.indicator_id, cell.unit_id))) for cell in cells]
-        for group, cells in zip(groups, found, strict=True)
-    ]
+    period, indicators = groups[0].period.key, [group.card.indicator_id for group in groups]
+    taken_out = await repository.exclusions(await uow.driver(), period, indicators)
+    decided = await decisions.standing(await uow.driver(), period, indicators)
+    return as_settled(groups, found, taken_out, decided)
 
 
 async def _put_provisional(
@@ -280,7 +299,7 @@ async def _put_provisional(
         if now:
             at_once.append((group, now))
     if at_once:
-        occasion = Occasion("immediate", "scored", uow.who, cause.at, _said(cause))
+        occasion = cause.occasion("immediate", uow.who)
         done = await enter(uow, set_id, period.key, at_once, standing, occasion)
         rows.extend(done.cells)
         tell_deductions(uow, set_id, done.deductions)
@@ -311,8 +330,7 @@ async def _amend(
                 name = f"{group.card.code}/{cell.unit_id}/{period.key}"
                 uow.trail("score", "cell", name, outcome=f"refused:{cell.code}")
         settled.append((group, [cell for cell in cells if cell.settled]))
-    note = _said(cause)
-    occasion = Occasion("confirmed", "fact_amended", uow.who, cause.at, note)
+    occasion = cause.occasion("confirmed", uow.who)
     done = await enter(uow, set_id, period.key, settled, standing, occasion)
     changed = [row for row in done.cells if row.entered != _entered(standing, row)]
     if not changed:
@@ -328,12 +346,8 @@ async def _amend(
             "cell",
             f"{row.group.card.indicator_id}/{row.scored.unit_id}/{period.key}",
             before=None if before is None else {"version": before.entered, "score": before.scored.score},
-            after={"version": row.entered, "score": row.scored.score, "reason": note},
+            after={"version": row.entered, "score": row.scored.score, "reason": cause.said},
         )
-
-
-def _said(cause: Cause) -> str:
-    return cause.amendment.reason if cause.amendment else ""
 
 
 def _entered(standing: Mapping[Cell, Standing], row: CellRow) -> int:

@@ -143,6 +143,24 @@ class ScoreCardOut(ScoreOut):
     provisional_entries: list[dict[str, str | None]]
 
 
+class DecisionOut(BaseModel):
+    """What a ruling or an approved correction laid down for a cell, and what it replaced: the fact, or the result.
+
+    `input` names the input whose value it is; without it the whole cell is exempt or has a fixed score.
+    """
+
+    source: Literal["ruling", "correction"]
+    id: UUID
+    version: int
+    kind: Literal["value", "exempt", "score"]
+    input: str | None
+    value: Any
+    replaced: Any
+    reason: str
+    decided_by: str
+    decided_at: datetime
+
+
 class ProofOut(BaseModel):
     """A proof as the rule language writes it; its entries add up to the score. Version 0 is the provisional score."""
 
@@ -152,6 +170,7 @@ class ProofOut(BaseModel):
     version: int
     indicator_version: int
     note: str | None
+    decisions: list[DecisionOut]
     proof: dict[str, Any]
 
 

@@ -1,6 +1,19 @@
 """Tables of the ledger: period states and cells; only ever added to: versions, entries, evaluations, deductions."""
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, Integer, LargeBinary, Numeric, Table, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    Numeric,
+    Table,
+    Text,
+    Uuid,
+)
 
 from services.scoring_svc.metadata import metadata
 
@@ -131,6 +144,56 @@ exclusions = Table(
     Column("who", Text, nullable=False),
     Column("at", _MOMENT, nullable=False),
     info={"grants": _KEPT},
+)
+
+# What upheld appeals and approved corrections lay down for cells; of one source the highest version stands.
+adjudications = Table(
+    "adjudications",
+    metadata,
+    Column("source_id", Uuid, primary_key=True, comment="the appeal or the correction"),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("period", Text, primary_key=True),
+    Column("indicator_id", Uuid, primary_key=True),
+    Column("unit_id", Uuid, primary_key=True),
+    Column("input", Text, primary_key=True, comment="whose value it is; empty: the whole cell"),
+    Column("source", Text, nullable=False, comment="ruling or correction"),
+    Column("state", Text, nullable=False, comment="standing or withdrawn"),
+    Column("kind", Text, nullable=False, comment="value, exempt or score"),
+    Column("value", Text, comment="JSON: as the rule language reads a fact, or the score"),
+    Column("reason", Text, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("decided_at", _MOMENT, nullable=False),
+    Column("at", _MOMENT, nullable=False, comment="when it came"),
+    Index("ix_adjudications_period", "period", "indicator_id"),
+    info={"grants": _KEPT},
+)
+
+# Corrections of confirmed or closed periods that were asked for; the approved ones stand among the adjudications.
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("correction_id", Uuid, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("state", Text, nullable=False, comment="asked, approved or rejected"),
+    Column("set_id", Uuid, nullable=False),
+    Column("period", Text, nullable=False),
+    Column("unit_id", Uuid, nullable=False),
+    Column("kind", Text, nullable=False, comment="value, exempt, score or fact"),
+    Column("indicator_id", Uuid, comment="NULL: all that read the fact"),
+    Column("input", Text),
+    Column("value", Text, comment="JSON: as the rule language reads a fact, or the score"),
+    Column("metric_id", Uuid),
+    Column("fact_version", Integer),
+    Column("reason", Text, nullable=False),
+    Column("document_no", Text, nullable=False),
+    Column("document_on", Date, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("asked_at", _MOMENT, nullable=False),
+    Column("decided_by", Text),
+    Column("decided_at", _MOMENT),
+    Column("decision", Text, comment="what who decided had to say"),
+    Index("ix_corrections_asked_at", "asked_at", "correction_id"),
+    info={"grants": "SELECT, INSERT, UPDATE"},
 )
 
 deductions = Table(

@@ -8,17 +8,20 @@ from typing import Any
 from uuid import UUID
 
 from services.scoring_svc.copies import repository as copies
-from services.scoring_svc.copies.domain import metrics_of
+from services.scoring_svc.copies.domain import Chain, chain_of, metrics_of
 from services.scoring_svc.copies.repository import IndicatorSet
+from services.scoring_svc.ledger import adjudication_repository as decisions
 from services.scoring_svc.ledger import period_repository as periods
 from services.scoring_svc.ledger import repository
+from services.scoring_svc.ledger.adjudication import Cell, adjudicated, as_settled
 from services.scoring_svc.ledger.domain import (
     ConfirmationHeldUp,
     Exclusion,
     Holdup,
     Scored,
+    Standing,
     advance,
-    excluded,
+    as_result,
     holdups_of_chunks,
 )
 from services.scoring_svc.ledger.entering import Occasion, cell_score, enter, tell_deductions, tell_digest, tell_scores
@@ -213,13 +216,17 @@ async def _evaluate(
     units = {unit for card in place.cards for unit in card.evaluated_unit_ids}
     facts = await copies.newest_facts(driver, place.period.key, metrics)
     around = await repository.surroundings(driver, units, place.period.last)
-    groups = [prepare(card, place.period, facts, around) for card in place.cards]
-    # Long and pure: beside the event loop, so that other requests and events go on.
-    scored = await asyncio.to_thread(score_all, groups)
-    results = [
-        (group, [excluded(cell, taken_out.get((group.card.indicator_id, cell.unit_id))) for cell in cells])
-        for group, cells in zip(groups, scored, strict=True)
-    ]
+    decided = await decisions.standing(driver, place.period.key, [card.indicator_id for card in place.cards])
+    chain = chain_of(place.cards)
+    standing = await repository.standing_cells(driver, place.period.key, chain.readers) if chain.readers else {}
+    read: dict[tuple[UUID, UUID], str] = {}
+    results: list[tuple[Group, Sequence[Scored]]] = []
+    for cards in chain.levels(place.cards):
+        groups = [adjudicated(prepare(card, place.period, facts, around, None, read), decided) for card in cards]
+        # Long and pure: beside the event loop, so that other requests and events go on.
+        scored = await asyncio.to_thread(score_all, groups)
+        results += zip(groups, as_settled(groups, scored, taken_out, decided), strict=True)
+        read |= _as_read(chain, standing, results[-len(groups) :])
     holdups: list[Holdup] = []
     if not await copies.is_whole(driver, place.indicator_set):
         holdups.append(Holdup("set_incomplete", text=place.indicator_set.code))
@@ -234,6 +241,19 @@ async def _evaluate(
         if not cell.settled
     ]
     return Found(results, holdups)
+
+
+def _as_read(
+    chain: Chain, standing: Mapping[Cell, Standing], results: Sequence[tuple[Group, Sequence[Scored]]]
+) -> dict[Cell, str]:
+    """What other rules read of cells, as they will be entered."""
+    return {
+        (group.card.indicator_id, cell.unit_id): text
+        for group, cells in results
+        if group.card.indicator_id in chain.readers
+        for cell in cells
+        if (text := as_result(standing.get((group.card.indicator_id, cell.unit_id)), cell)) is not None
+    }
 
 
 async def _cells_named(

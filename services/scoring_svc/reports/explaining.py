@@ -15,6 +15,7 @@ from services.scoring_svc.copies.domain import StoredFact
 from services.scoring_svc.engine.domain import depends_on_peers, facts_line, sentence
 from services.scoring_svc.engine.numbers import shortest
 from services.scoring_svc.ledger import reading
+from services.scoring_svc.ledger.adjudication import fixed, is_mark, mark_of, references
 from services.scoring_svc.ledger.domain import Entry, identity_of, plain
 from services.scoring_svc.ledger.entering import score_text
 from services.scoring_svc.ledger.evaluation import Group
@@ -139,11 +140,17 @@ async def _inputs(driver: asyncpg.Connection, group: Group, unit: UUID, language
     metrics = {
         metric: version
         for name, version in read.items()
-        if (metric := group.card.bindings[name].metric) is not None and isinstance(version, int) and version
+        if not is_mark(name)
+        and (metric := group.card.bindings[name].metric) is not None
+        and isinstance(version, int)
+        and version
     }
     received = await repository.received_at(driver, group.period.key, metrics, unit) if metrics else {}
+    decided = references(read)
     found = []
     for name, version in read.items():
+        if is_mark(name):
+            continue
         metric, value = group.card.bindings[name].metric, values.get(name)
         state = value if isinstance(value, dict) else {"state": "missing" if value is None else "present"}
         bare = value.get("value") if isinstance(value, dict) else value
@@ -157,6 +164,7 @@ async def _inputs(driver: asyncpg.Connection, group: Group, unit: UUID, language
                 value=bare,
                 state=fact.state,
                 reason=fact.reason,
+                decision=decided.get(mark_of(name)),
                 received_at=None if metric is None else received.get(metric),
                 text=wording.fact_words(rule, name, fact, language),
             )
@@ -218,6 +226,8 @@ async def remedies(
     if row["state"] != "scored" or row["loss"] == 0:
         return out
     group = (await recall(driver, cell.indicator_id, cell.unit_id, cell.period, version)).group
+    if fixed(group.inputs[str(cell.unit_id)]):
+        return out  # no fact changes a score that was fixed
     targets: Sequence[tuple[Target, Fraction, bool]] = (
         ("none_lost", Fraction(row["full_marks"]), False),
         ("next_step", Fraction(row["score"]), True),

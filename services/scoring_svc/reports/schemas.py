@@ -230,7 +230,10 @@ class RemediesOut(BaseModel):
 
 
 class InputOut(BaseModel):
-    """What an input of the rule read: a fact with its version, or a date or group."""
+    """What an input of the rule read: a fact with its version, or a date or group.
+
+    `decision`: the ruling or correction that gave the value instead; `version` is then the fact that it replaced.
+    """
 
     name: str
     label: str
@@ -239,6 +242,7 @@ class InputOut(BaseModel):
     value: Any
     state: str
     reason: str | None
+    decision: str | None
     received_at: datetime | None
     text: str
 

@@ -14,6 +14,7 @@ from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.domain import StoredFact
 from services.scoring_svc.copies.repository import IndicatorSet
 from services.scoring_svc.engine.numbers import shortest
+from services.scoring_svc.ledger.adjudication import is_mark, mark_of, references
 from services.scoring_svc.ledger.domain import NOTHING, Entry, identity_of, plain
 from services.scoring_svc.ledger.entering import score_text
 from services.scoring_svc.ledger.evaluation import rule_of
@@ -182,6 +183,8 @@ def _explains(one: _Seen) -> bool:
 def _read_by(one: _Seen, unit: UUID) -> dict[str, FactKey]:
     found = {}
     for name, version in msgspec.json.decode(one.row["inputs"]).items():
+        if is_mark(name):
+            continue
         metric = one.card.bindings[name].metric
         if metric is not None and version:
             found[name] = (one.period, metric, unit, version)
@@ -216,11 +219,12 @@ def _cell_out(one: _Seen, unit: UUID, facts: Mapping[FactKey, StoredFact], langu
         if entry[2] != "0"
     ]
     read = _read_by(one, unit)
-    out.facts = [
-        wording.fact_words(rule, name, facts.get(read[name]) if name in read else None, language)
-        for name, binding in one.card.bindings.items()
-        if binding.metric is not None
-    ]
+    decided = references(msgspec.json.decode(row["inputs"]))
+    for name, binding in one.card.bindings.items():
+        if binding.metric is not None:
+            said = wording.fact_words(rule, name, facts.get(read[name]) if name in read else None, language)
+            by = decided.get(mark_of(name))
+            out.facts.append(said if by is None else wording.decided_words(said, by, language))
     return out
 
 

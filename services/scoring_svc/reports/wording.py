@@ -20,6 +20,8 @@ _KINDS = {
     "floor": ("到达下限", "held at the floor"),
     "ceiling": ("到达上限", "held at the ceiling"),
     "rounding": ("舍入", "rounding"),
+    "ruling": ("申诉裁定得分", "score as ruled on appeal"),
+    "correction": ("更正核定得分", "score as corrected"),
     "peers_mean": ("取同类单位平均分", "the mean score of the peer units"),
 }
 _STATES = {
@@ -76,6 +78,14 @@ def fact_words(rule: Rule, name: str, value: Any, language: Language) -> str:
         return f"{label}：{count}" if language == "zh" else f"{label}: {count}"
     said = value_words(item, str(value), language)
     return f"{label}：{said}" if language == "zh" else f"{label}: {said}"
+
+
+def decided_words(text: str, reference: str, language: Language) -> str:
+    """The words of a fact in whose place a ruling or a correction stands."""
+    ruled = reference.startswith("ruling:")
+    if language == "zh":
+        return f"{text}（已按{'申诉裁定' if ruled else '批准的更正'}更正）"
+    return f"{text} ({'corrected on appeal' if ruled else 'corrected with approval'})"
 
 
 def _state(fact: StoredFact, language: Language) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from math import lcm
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,10 @@ import numpy as np
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.domain import StoredFact, groups_units, metrics_of
 from services.scoring_svc.engine.domain import WorkingCalendar
-from services.scoring_svc.ledger.evaluation import Group, Surroundings, prepare, rule_of
+from services.scoring_svc.ledger import adjudication_repository as decisions
+from services.scoring_svc.ledger.adjudication import Standing as Decisions
+from services.scoring_svc.ledger.adjudication import adjudicated, fixed, references
+from services.scoring_svc.ledger.evaluation import Group, Results, Surroundings, prepare, rule_of
 from services.scoring_svc.ledger.repository import surroundings
 from services.scoring_svc.simulation import repository
 from services.scoring_svc.simulation.comparing import (
@@ -59,7 +63,9 @@ class _Read:
     around: Mapping[str, Surroundings]
     rows: list[tuple[int, int]]
     real: Marks
-    excluded: np.ndarray[Any, Any]
+    kept: np.ndarray[Any, Any]
+    results: Mapping[str, Results]
+    decided: Mapping[str, Decisions]
     blocks: dict[Any, tuple[list[Block], list[int]]] = field(default_factory=dict)
 
 
@@ -134,28 +140,51 @@ class Simulator:
         }
         named = {(period, unit) for (period, _), units in evaluated.items() for unit in units} | cells.keys()
         rows = sorted((self.period_at[period], self.unit_at[unit]) for period, unit in named)
-        return _Read(cells, facts, around, rows, *self._real(rows, cells))
+        decided = {key: await self._decided(key, identity, cells) for key in keys}
+        results = {key: self._results(code, key, cells) for key in keys}
+        return _Read(cells, facts, around, rows, *self._real(rows, cells), results, decided)
+
+    def _results(self, code: str, period: str, cells: Mapping[Cell, asyncpg.Record]) -> Results:
+        """The results of other indicators that the real cells of a period read; what a variant moves there stays."""
+        card = self.base.cards.get(code, {}).get(period)
+        bound = {name: one.indicator for name, one in card.bindings.items() if one.indicator} if card else {}
+        return {
+            (bound[name], unit): str(text)
+            for (key, unit), row in (cells.items() if bound else ())
+            if key == period
+            for name, text in _inputs(row["inputs"]).items()
+            if name in bound
+        }
+
+    async def _decided(self, period: str, indicator: UUID, cells: Mapping[Cell, asyncpg.Record]) -> Decisions:
+        """The rulings and corrections that the real cells of a period read."""
+        standing = await decisions.standing(self.connection, period, [indicator])
+        read = {unit: _inputs(row["inputs"]) for (key, unit), row in cells.items() if key == period}
+        return {
+            cell: [one for one in found if read.get(cell[1], {}).get(one.mark) == one.reference]
+            for cell, found in standing.items()
+        }
 
     def _real(self, rows: Sequence[tuple[int, int]], cells: Mapping[Cell, asyncpg.Record]) -> tuple[Marks, Any]:
-        """The real marks over the rows, and the states of cells that the office took out (ABSENT where it did not)."""
+        """The real marks over the rows, and which no rule decides: taken out by the office, or decided as a whole."""
         units = list(self.unit_at)
         states = np.full(len(rows), ABSENT, np.int8)
-        excluded = np.full(len(rows), ABSENT, np.int8)
+        kept = np.zeros(len(rows), np.bool_)
         scores: dict[int, Decimal] = {}
         for row, (period, unit) in enumerate(rows):
             cell = cells.get((self.base.periods[period].key, units[unit]))
             if cell is None:
                 continue
             states[row] = States.index(cell["state"])
-            if cell["excluded"]:
-                excluded[row] = states[row]
+            read = _inputs(cell["inputs"])
+            kept[row] = fixed(read) or (cell["excluded"] and not references(read))
             if cell["state"] == "scored":
                 scores[row] = cell["score"]
         places = max((-int(score.as_tuple().exponent) for score in scores.values()), default=0)
         below = 10 ** max(places, 0)
         numbers = [int(scores[row] * below) if row in scores else 0 for row in range(len(rows))]
         small = max(map(abs, numbers), default=0) < 2**62
-        return Marks(np.array(numbers, np.int64 if small else object), below, states), excluded
+        return Marks(np.array(numbers, np.int64 if small else object), below, states), kept
 
     async def _as_confirmed(
         self, code: str, cells: Mapping[Cell, asyncpg.Record], facts: dict[str, dict[tuple[UUID, UUID], StoredFact]]
@@ -248,9 +277,8 @@ class Simulator:
         values = np.zeros(len(read.rows), marks.values.dtype)
         states = np.full(len(read.rows), ABSENT, np.int8)
         values[at], states[at] = marks.values, marks.states
-        kept = read.excluded != ABSENT
-        values[kept], states[kept] = 0, read.excluded[kept]
-        return Marks(values, marks.below, states, marks.refusals)
+        found_now = Marks(values, marks.below, states, marks.refusals)
+        return found_now if not read.kept.any() else _keeping(read.kept, read.real, found_now)
 
     @staticmethod
     def _versions(one: Altered) -> list[tuple[IndicatorPublished, list[str]]]:
@@ -273,7 +301,9 @@ class Simulator:
             blocks: dict[Any, tuple[Block, list[int]]] = {}
             for period in periods:
                 at = self.period_at[period]
-                group = prepare(card, self.base.periods[at], read.facts.get(period, {}), read.around[period])
+                around, results = read.around[period], read.results[period]
+                group = prepare(card, self.base.periods[at], read.facts.get(period, {}), around, None, results)
+                group = adjudicated(group, read.decided[period])
                 block, rows = self._block(blocks, group)
                 for unit, facts in group.facts.items():
                     block.rows.append(facts)
@@ -287,3 +317,13 @@ class Simulator:
     def _block(blocks: dict[Any, tuple[Block, list[int]]], group: Group) -> tuple[Block, list[int]]:
         edition = None if group.calendar is None else group.calendar.version
         return blocks.setdefault((edition, group.stopped), (Block([], [], group.calendar, group.stopped), []))
+
+
+def _keeping(kept: np.ndarray[Any, Any], real: Marks, simulated: Marks) -> Marks:
+    """What was simulated, with the real marks of the rows that no rule decides."""
+    below = lcm(real.below, simulated.below)
+    real, simulated = real.over(below), simulated.over(below)
+    return Marks(
+        np.where(kept, real.values, simulated.values), below, np.where(kept, real.states, simulated.states),
+        simulated.refusals,
+    )  # fmt: skip

@@ -263,7 +263,8 @@ class _Reader:
             if one is None:
                 self.refuse(f"{at}/bindings", "BINDING_TYPE", f"the input {name} is not bound")
                 continue
-            wanted = "date" if one.calendar else "category" if one.unit_group else types.get(one.metric or UUID(int=0))
+            other = "points" if one.indicator else types.get(one.metric or UUID(int=0))
+            wanted = "date" if one.calendar else "category" if one.unit_group else other
             if wanted is not None and item.type != wanted:
                 self.refuse(f"{at}/bindings/{name}", "BINDING_TYPE", f"the input is {item.type}, not {wanted}")
 

@@ -17,7 +17,9 @@ import msgspec
 
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.domain import StoredFact
+from services.scoring_svc.ledger import adjudication_repository as decisions
 from services.scoring_svc.ledger import repository as ledger
+from services.scoring_svc.ledger.adjudication import is_mark, references
 from services.scoring_svc.ledger.domain import plain
 from services.scoring_svc.ledger.evaluation import reads_peers
 from services.scoring_svc.ranking import repository as rankings
@@ -29,6 +31,7 @@ from services.scoring_svc.year_end.lines import (
     CapLine,
     CardLine,
     CellLine,
+    DecisionLine,
     EntryLine,
     EvaluationLine,
     ExcludedLine,
@@ -210,7 +213,10 @@ class Collector:
             (metric, UUID(unit), version)
             for unit, read in inputs.items()
             for name, version in read.items()
-            if (metric := card.bindings[name].metric) is not None and isinstance(version, int) and version
+            if not is_mark(name)
+            and (metric := card.bindings[name].metric) is not None
+            and isinstance(version, int)
+            and version
         ]
         facts = await copies.facts_as_read(self.connection, period, wanted)
         read = {
@@ -220,7 +226,19 @@ class Collector:
         return EvaluationLine(
             period=period, indicator_id=str(indicator), evaluation=row["evaluation_no"], card_version=card.version,
             rule_hash=row["rule_hash"], calendar=row["calendar"], read=read, cells=cells,
+            decided=await self._decided(period, indicator, inputs),
         )  # fmt: skip
+
+    async def _decided(
+        self, period: str, indicator: UUID, inputs: Mapping[str, Mapping[str, int | str]]
+    ) -> list[DecisionLine]:
+        named = [(indicator, UUID(unit), text) for unit, read in inputs.items() for text in references(read).values()]
+        standing = await decisions.as_read(self.connection, period, named) if named else {}
+        return [
+            DecisionLine(unit_id=str(unit), **vars(one))
+            for (_, unit), decided in sorted(standing.items())
+            for one in sorted(decided, key=lambda one: one.reference)
+        ]
 
     # --- the ranking --------------------------------------------------------------------------------------------------
 
@@ -265,8 +283,10 @@ def _read(
     version: int | str,
     facts: Mapping[tuple[UUID, UUID], StoredFact],
 ) -> FactLine | str:
+    if isinstance(version, str):
+        return version
     metric = card.bindings[name].metric
-    if metric is None or isinstance(version, str):
+    if metric is None:
         return str(version)
     if not version:
         return FactLine(version=0)

@@ -1,10 +1,12 @@
 """The lines of an archive's members, as they are written and as they are read again. Numbers are exact text."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
+from services.scoring_svc.ledger.adjudication import Kind, Source
 from services.scoring_svc.ledger.domain import CellStatus
 
 
@@ -56,10 +58,26 @@ class FactLine(_Line):
     reason: str | None = None
 
 
+class DecisionLine(_Line):
+    """A ruling or approved correction that an evaluation read for a unit's cell; `input` is None for the whole cell."""
+
+    unit_id: str
+    source: Source
+    source_id: UUID
+    version: int
+    kind: Kind
+    input: str | None
+    value: Any
+    reason: str
+    decided_by: str
+    decided_at: datetime
+
+
 class EvaluationLine(_Line):
     """One evaluation of an indicator in a period: what it read by unit and input, and the cells that stand on it.
 
-    A text among `read` is no fact but a day of the period or the unit's group. `calendar` is empty for none.
+    A text among `read` is no fact but a day of the period, the unit's group, another card's result (`v3 8.50`) or the
+    name of a decision that is among `decided`. `calendar` is empty for none.
     """
 
     period: str
@@ -69,6 +87,7 @@ class EvaluationLine(_Line):
     rule_hash: str
     calendar: str
     read: dict[str, dict[str, FactLine | str]]
+    decided: list[DecisionLine]
     cells: list[CellLine]
 
 

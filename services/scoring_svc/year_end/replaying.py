@@ -1,19 +1,28 @@
 """Evaluates the cells of an archive again, with the engine and nothing but the archive. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal, cast
+from uuid import UUID
 
 import msgspec
 
 from services.scoring_svc.copies.domain import StoredFact
 from services.scoring_svc.engine.domain import WorkingCalendar
-from services.scoring_svc.ledger.domain import Entry, Exclusion, Scored, excluded, plain
-from services.scoring_svc.ledger.evaluation import Group, as_engine_reads, by_reference, calendar_of, rule_of
+from services.scoring_svc.ledger.adjudication import Adjudication, Cell, Standing, adjudicated, is_mark, settled
+from services.scoring_svc.ledger.domain import Entry, Exclusion, Scored, plain
+from services.scoring_svc.ledger.evaluation import (
+    Group,
+    as_engine_reads,
+    by_reference,
+    calendar_of,
+    result_as_read,
+    rule_of,
+)
 from services.scoring_svc.year_end.lines import CalendarLine, CardLine, CellLine, EntryLine, EvaluationLine, FactLine
 from services.scoring_svc.year_end.placing import Boards, Marks
-from shared.contracts.indicator import IndicatorPublished
+from shared.contracts.indicator import Binding, IndicatorPublished
 from shared.contracts.periods import parse_period
 
 _evaluation = msgspec.json.Decoder(EvaluationLine).decode
@@ -67,14 +76,17 @@ class Replay:
         yield from self._in_order(line)
         if rule_of(card).hash != line.rule_hash:
             yield f"{line.period} {card.code}: rule {line.rule_hash} recorded, {rule_of(card).hash} in the card"
-        outcomes = {str(one.unit_id): one for one in by_reference(_group(card, line, self.calendars))}
+        standing = _decided(card, line)
+        group = adjudicated(_group(card, line, self.calendars), standing)
+        outcomes = {str(one.unit_id): one for one in by_reference(group)}
         for cell in line.cells:
             self.cells += 1
             where = f"{line.period} {card.code} {cell.unit_id}"
             if cell.unit_id in self._seen:
                 yield f"{where}: stands twice"
             self._seen.add(cell.unit_id)
-            yield from _compared(where, cell, outcomes[cell.unit_id])
+            evaluated = outcomes[cell.unit_id]
+            yield from _compared(where, cell, evaluated, standing.get((card.indicator_id, evaluated.unit_id), ()))
             self._count(card, line, cell)
 
     def boards(self) -> Boards:
@@ -105,7 +117,11 @@ class Replay:
 
 def _group(card: IndicatorPublished, line: EvaluationLine, calendars: Mapping[str, WorkingCalendar]) -> Group:
     facts = {
-        unit: {name: value for name, told in read.items() if (value := _value(told)) is not None}
+        unit: {
+            name: value
+            for name, told in read.items()
+            if not is_mark(name) and (value := _value(card.bindings[name], told)) is not None
+        }
         for unit, read in line.read.items()
     }
     inputs = {
@@ -116,21 +132,31 @@ def _group(card: IndicatorPublished, line: EvaluationLine, calendars: Mapping[st
     return Group.of_rows(card, parse_period(line.period), facts, inputs, calendar)
 
 
-def _value(told: FactLine | str) -> Any:
+def _decided(card: IndicatorPublished, line: EvaluationLine) -> Standing:
+    """The decisions that the evaluation read, by (indicator, unit)."""
+    found: dict[Cell, list[Adjudication]] = {}
+    for told in line.decided:
+        parts = msgspec.structs.asdict(told)
+        unit = UUID(parts.pop("unit_id"))
+        found.setdefault((card.indicator_id, unit), []).append(Adjudication(**parts))
+    return found
+
+
+def _value(binding: Binding, told: FactLine | str) -> Any:
     if isinstance(told, str):
-        return told
+        return told if binding.indicator is None else result_as_read(told)
     if not told.version:
         return None
     return as_engine_reads(StoredFact(told.version, told.state, told.value, told.reason))
 
 
-def _compared(where: str, cell: CellLine, evaluated: Scored) -> Iterator[str]:
+def _compared(where: str, cell: CellLine, evaluated: Scored, decided: Sequence[Adjudication]) -> Iterator[str]:
     """What differs between a recorded cell and the same cell evaluated again, digit for digit."""
     exclusion = None
     if cell.excluded is not None:
         state = cast("Literal['exempt', 'not_scorable']", cell.excluded.state)
         exclusion = Exclusion(state, cell.excluded.reason)
-    found = excluded(evaluated, exclusion)
+    found = settled(evaluated, exclusion, decided)
     told = None if found.score is None else format(found.score, "f")
     own = tuple(
         Entry(one.kind, one.clause, one.points)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.indicator_svc.catalogue.domain.declarations import faults_of, mismatch
-from services.indicator_svc.catalogue.domain.sets import binding_findings, cards_hash, sum_findings
+from services.indicator_svc.catalogue.domain.sets import binding_findings, cards_hash, cycle_findings, sum_findings
 
 UNIT = {"zh": "户", "en": "household"}
 CHOICES = [{"id": "good", "zh": "好", "en": "good"}, {"id": "poor", "zh": "差", "en": "poor"}]
@@ -159,13 +159,62 @@ def test_inputs_and_bindings_are_the_same_names() -> None:
     rule = {"inputs": {"rate": {"type": "percent"}, "end": {"type": "date"}, "group": {"type": "category"}}}
     bindings = {"rate": {"metric": "M"}, "end": {"calendar": "period_end"}, "group": {"unit_group": "location"}}
     metrics = {"M": metric("percent", allowed="any")}
-    assert binding_findings({"code": "C", "rule": rule, "bindings": bindings}, metrics) == []
+    assert binding_findings({"code": "C", "rule": rule, "bindings": bindings}, metrics, {}) == []
     wrong = {"rate": {"calendar": "due"}, "end": {"metric": "NONE"}, "other": {"metric": "M"}}
-    found = binding_findings({"code": "C", "rule": rule, "bindings": wrong}, metrics)
+    found = binding_findings({"code": "C", "rule": rule, "bindings": wrong}, metrics, {})
     assert {(one.pointer.rpartition("/")[2], one.code) for one in found} == {
         ("rate", "BINDING_TYPE"), ("end", "BINDING_TYPE"), ("group", "BINDING_TYPE"), ("other", "UNKNOWN_NAME"),
     }  # fmt: skip
-    assert binding_findings({"code": "C", "rule": {"inputs": 5}, "bindings": {}}, {})[0].code == "SHAPE"
+    assert binding_findings({"code": "C", "rule": {"inputs": 5}, "bindings": {}}, {}, {})[0].code == "SHAPE"
+
+
+def reading(code: str, *others: str, kind: str = "month", result: str = "points", type_: str = "points") -> Any:
+    """A card whose inputs read other cards' results."""
+    inputs = {f"in_{number}": {"type": type_} for number, _ in enumerate(others)}
+    bindings = {f"in_{number}": {"indicator": other} for number, other in enumerate(others)}
+    rule = {"inputs": inputs, "result": {"kind": result}}
+    return {"code": code, "rule": rule, "bindings": bindings, "period_kind": kind}
+
+
+@pytest.mark.parametrize(
+    ("card", "other", "said"),
+    [
+        (reading("B", "A"), reading("A"), None),
+        (reading("B", "A"), reading("A", result="tree"), None),
+        (reading("B", "A"), reading("Z"), "no card A"),
+        (reading("B", "A", type_="marks"), reading("A"), "the input is marks"),
+        (reading("B", "A", type_="percent"), reading("A"), "the input is percent"),
+        (reading("B", "A"), reading("A", result="figure"), "no points"),
+        (reading("B", "A"), reading("A", result="level"), "no points"),
+        (reading("B", "A"), reading("A", kind="quarter"), "by quarter"),
+    ],
+)
+def test_an_input_reads_another_cards_points_of_the_same_kind_of_period(
+    card: Any, other: Any, said: str | None
+) -> None:
+    found = binding_findings(card, {}, {other["code"]: other, card["code"]: card})
+    assert [(one.pointer, one.code) for one in found] == (
+        [] if said is None else [("/cards/B/bindings/in_0", "BINDING_TYPE")]
+    )
+    assert said is None or said in found[0].text
+
+
+@pytest.mark.parametrize(
+    ("cards", "circles"),
+    [
+        ([reading("A"), reading("B", "A"), reading("C", "A", "B")], []),
+        ([reading("A", "GONE")], []),
+        ([reading("A", "A")], ["A → A"]),
+        ([reading("A", "B"), reading("B", "A")], ["A → B → A"]),
+        ([reading("A", "B"), reading("B", "C"), reading("C", "D", "B"), reading("D")], ["B → C → B"]),
+        ([reading("A", "B"), reading("B", "A"), reading("C", "D"), reading("D", "C")], ["A → B → A", "C → D → C"]),
+    ],
+)
+def test_rules_that_feed_each_other_are_named_as_a_circle(cards: list[Any], circles: list[str]) -> None:
+    for order in (cards, cards[::-1]):
+        found = cycle_findings({one["code"]: one for one in order})
+        assert {one.code for one in found} <= {"RULE_CYCLE"}
+        assert [one.text.removeprefix("rules feed each other: ") for one in found] == circles
 
 
 def test_the_hash_does_not_depend_on_the_order() -> None:

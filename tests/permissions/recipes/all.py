@@ -4,6 +4,7 @@ from tests.permissions.recipe import Recipe
 from tests.permissions.recipes import (
     audit,
     bonus,
+    corrections,
     documents,
     indicator,
     people,
@@ -28,4 +29,6 @@ RECIPES: tuple[Recipe, ...] = (
     *documents.RECIPES,
     *people.RECIPES,
     *audit.RECIPES,
+    # Last: what an approved correction exempts has no problem any more.
+    *corrections.RECIPES,
 )

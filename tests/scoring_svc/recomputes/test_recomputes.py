@@ -5,6 +5,7 @@ import contextlib
 import random
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -15,7 +16,20 @@ from services.scoring_svc.recomputes.worker import recomputing
 from shared.leased import Worker
 from shared.testing import NOBODY_LISTENS, TestIssuer, fresh_database, running_service
 from tests.scoring_svc.ledger import wuhan
-from tests.scoring_svc.ledger.city import SET, City, Submission, fact, facts, found_city, serving
+from tests.scoring_svc.ledger.city import (
+    COL1,
+    DISTRICTS,
+    SET,
+    City,
+    Submission,
+    fact,
+    facts,
+    found_city,
+    published,
+    serving,
+)
+from tests.scoring_svc.ledger.test_bindings import total_of
+from tests.scoring_svc.ledger.test_rulings import ruling
 from tests.support.processes import ServiceProcess
 
 PACK, MONTH = "WH2015-DISTRICT", "2015-01"
@@ -240,3 +254,21 @@ async def _running(owner: asyncpg.Connection, count: int) -> None:
         statement = "SELECT count(*) FROM recompute_pieces WHERE state = 'running'"
         while await owner.fetchval(statement) < count:  # noqa: ASYNC110 - another process sets no event
             await asyncio.sleep(0.05)
+
+
+async def test_rulings_and_results_of_other_rules_are_recomputed_and_replayed(bare_city: City) -> None:
+    city, half = bare_city, total_of("COL-05", "COL-01")
+    told = facts(1, *(fact("M-ERR", unit, "2") for unit in DISTRICTS))
+    await city.tell(published(SET, [COL1, half]), COL1, half, told)
+    await city.tell(ruling(), ruling("exempt", appeal=uuid4(), unit="420103"))
+    before = await cells(city)
+    open_again = await done(city, await ask(city))
+    assert (open_again["state"], open_again["cells"], open_again["changed"]) == ("done", 6, 0)
+    await owner_of(city, "DELETE FROM cells")  # the control: all of it can be made again
+    assert (await done(city, await ask(city)))["changed"] == 6
+    assert await cells(city) == before
+    await city.fence(1, 1)
+    assert (await city.step("confirm", body={})).status_code == 200
+    await city.tell(ruling("score", "9.5", appeal=uuid4(), unit="420104"))
+    replayed = await done(city, await ask(city))
+    assert (replayed["state"], replayed["cells"], replayed["differences"]) == ("done", 6, 0)

@@ -3,6 +3,7 @@
 from datetime import date
 from fractions import Fraction
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 import pytest
@@ -13,7 +14,9 @@ from services.scoring_svc.simulation import evaluating
 from services.scoring_svc.simulation.evaluating import SCORED, Block, evaluate_all
 from shared.contracts.indicator import IndicatorPublished
 from tests.scoring_svc.ledger import wuhan
-from tests.scoring_svc.ledger.city import CARDS, COL1, SET, City, full_month, per_error, published
+from tests.scoring_svc.ledger.city import CALENDAR, CARDS, COL1, SET, City, full_month, per_error, published
+from tests.scoring_svc.ledger.test_bindings import total_of
+from tests.scoring_svc.ledger.test_rulings import ruling
 from tests.scoring_svc.simulation.build import constants, found, january, simulate
 
 PACK, MONTH = "WH2015-DISTRICT", "2015-01"
@@ -70,6 +73,32 @@ async def test_a_rule_that_was_published_scores_as_it_was_simulated(city: City) 
     both = await found(city, await simulate(city, [constants("-3")], period="2015-02-YTD"))
     row = next(row for row in both["units"] if row["unit"] == "420102")
     assert (Fraction(row["real_total"]), Fraction(row["simulated_total"])) == (18, 15)
+
+
+async def test_what_was_ruled_is_simulated_as_it_was_ruled(city: City) -> None:
+    await january(city)
+    await city.tell(ruling("value", "1"), ruling("score", "7.25", unit="420103", appeal=uuid4()))
+    changes = [reworded(CARDS[0]), reworded(CARDS[1])]
+    made = await simulate(city, changes, [constants("-3")])
+    same, other = await found(city, made, 1), await found(city, made, 2)
+    assert {one["cells"]["changed"] for one in same["indicators"]} == {0}
+    assert same["units"] == []
+    # One error as ruled, not the two that were recorded; the fixed score follows no rule.
+    assert {cell["unit"]: cell["simulated_score"] for cell in other["cells"]} == {"420102": "7.0000"}
+
+
+async def test_results_of_other_cards_are_simulated_as_they_were_read(bare_city: City) -> None:
+    half = total_of("COL-05", "COL-01")
+    await bare_city.tell(published(SET, [COL1, half]), COL1, half, CALENDAR)
+    await full_month(bare_city)
+    await bare_city.fence(1, 1)
+    assert (await bare_city.step("confirm", body={})).status_code == 200
+    made = await simulate(bare_city, [reworded(half)], [constants("0.1", "COL-05", "/result/clauses/0/points/of/1")])
+    same, other = await found(bare_city, made, 1), await found(bare_city, made, 2)
+    assert {one["cells"]["changed"] for one in same["indicators"]} == {0}
+    assert {cell["unit"]: cell["simulated_score"] for cell in other["cells"]} == {
+        "420102": "0.6000", "420103": "1.0000", "420104": "1.0000",
+    }  # fmt: skip
 
 
 def test_columns_and_reference_give_the_same_marks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,10 @@ import json
 import subprocess
 import sys
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
@@ -14,10 +16,8 @@ from deploy.local.wuhan2015.generate_facts import facts as facts_of_pack
 from services.scoring_svc.year_end import format as form
 from shared.clock import SHANGHAI
 from tests.scoring_svc.ledger import wuhan
-from tests.scoring_svc.ledger.city import (
-    fact,
-    facts,
-)
+from tests.scoring_svc.ledger.city import COL2, fact, facts
+from tests.scoring_svc.ledger.test_rulings import ruling
 from tests.scoring_svc.year_end.january import key_of_city
 from tests.scoring_svc.year_end.stage import AFTER, APPEAL, SAID, Year, code_of
 from tests.scoring_svc.year_end.tampering import (
@@ -160,6 +160,38 @@ async def test_the_command_needs_nothing_but_the_file(full: Year, tmp_path: Path
     assert any(line.startswith("BAD  cells") and "2015-01 COL-" in line for line in wrong_said), wrong_said
     assert strange_status == 1
     assert strange_said[0].startswith("BAD  signature")
+
+
+async def test_rulings_are_in_the_archive_and_read_again(year: Year) -> None:
+    """A ruled value, an exemption and a fixed score, all in cells whose peers are compared with them."""
+    identities = [UUID(int=number) for number in (1, 2, 3)]
+    told = (
+        ruling(unit="420102", appeal=identities[0]),
+        ruling("exempt", unit="420103", appeal=identities[1]),
+        ruling("score", "7.5", unit="420104", appeal=identities[2]),
+        ruling(value="1.5", unit="420104", indicator=COL2.indicator_id, name="growth", appeal=UUID(int=4)),
+    )
+    await year.city.tell(*told)
+    await year.rank(reason="申诉成立")
+    await year.final(ranking_id=await year.ranking_id(2))
+    archive = await year.archived()
+    assert bad(verified(archive, key_of_city(year))) == {}
+    lines = [json.loads(line) for line in members_of(archive)[form.EVALUATIONS].splitlines()]
+    decided = [one for line in lines for one in line["decided"]]
+    assert sorted(one["kind"] for one in decided if one["source_id"] != str(UUID(int=4))) == [
+        "exempt",
+        "score",
+        "value",
+    ]
+    # The control: another decision, or none, gives other digits.
+    for before, after in (('"value":"7.5"', '"value":"7.6"'), ('"kind":"exempt"', '"kind":"score"')):
+        edit = partial(_replaced, before.encode(), after.encode())
+        spoilt = changed(archive, form.EVALUATIONS, edit, signed_anew=True)
+        assert "cells" in bad(verified(spoilt, STRANGER))
+
+
+def _replaced(before: bytes, after: bytes, text: bytes) -> bytes:
+    return text.replace(before, after, 1)
 
 
 async def test_a_month_of_the_pack_comes_back_with_no_difference(bare_year: Year) -> None:

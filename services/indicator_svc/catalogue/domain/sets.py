@@ -1,6 +1,7 @@
 """The rules of indicator sets, pure: points that add up, bindings that fit, which cards are new in a publication.
 
-Findings carry the codes of the rule language's checks at publication (its §7): TREE_SUM, BINDING_TYPE, UNKNOWN_NAME.
+Findings carry the codes of the rule language's checks at publication (its §7): TREE_SUM, BINDING_TYPE, RULE_CYCLE,
+UNKNOWN_NAME.
 """
 
 import hashlib
@@ -12,6 +13,8 @@ from uuid import UUID
 
 from services.indicator_svc.catalogue.domain.declarations import mismatch
 from shared.errors import Detail, Refused
+
+_RESULTS_IN_POINTS = frozenset({"points", "tree"})
 
 
 class SetExists(Refused):
@@ -98,8 +101,10 @@ def _decimal(value: Fraction) -> str:
     return f"-{text}" if value < 0 else text
 
 
-def binding_findings(card: Mapping[str, Any], metrics: Mapping[str, Mapping[str, Any]]) -> list[Detail]:
-    """Every input of a card's rule that is not bound, or bound to what it cannot read. `metrics` by code."""
+def binding_findings(
+    card: Mapping[str, Any], metrics: Mapping[str, Mapping[str, Any]], cards: Mapping[str, Mapping[str, Any]]
+) -> list[Detail]:
+    """Every input of a card's rule that is not bound, or bound to what it cannot read. `metrics`, `cards` by code."""
     inputs, bindings = card["rule"].get("inputs"), card["bindings"]
     at = f"/cards/{card['code']}"
     if not isinstance(inputs, dict) or not all(isinstance(one, dict) for one in inputs.values()):
@@ -110,18 +115,64 @@ def binding_findings(card: Mapping[str, Any], metrics: Mapping[str, Mapping[str,
     ]
     for name, declared in inputs.items():
         binding = bindings.get(name)
-        reason = "the input is not bound" if binding is None else _unfit(declared, binding, metrics)
+        reason = "the input is not bound" if binding is None else _unfit(declared, binding, card, metrics, cards)
         if reason:
             found.append(Detail(f"{at}/bindings/{name}", "BINDING_TYPE", reason))
     return found
 
 
-def _unfit(declared: Mapping[str, Any], binding: Mapping[str, str], metrics: Mapping[str, Mapping[str, Any]]) -> str:
+def _unfit(
+    declared: Mapping[str, Any],
+    binding: Mapping[str, str],
+    card: Mapping[str, Any],
+    metrics: Mapping[str, Mapping[str, Any]],
+    cards: Mapping[str, Mapping[str, Any]],
+) -> str:
     if "metric" in binding:
         metric = metrics.get(binding["metric"])
         return f"there is no metric {binding['metric']}" if metric is None else mismatch(declared, metric)
+    if "indicator" in binding:
+        other = cards.get(binding["indicator"])
+        return f"the set has no card {binding['indicator']}" if other is None else _unread(declared, card, other)
     wanted = "date" if "calendar" in binding else "category"
     return "" if declared.get("type") == wanted else f"the input must be a {wanted}"
+
+
+def _unread(declared: Mapping[str, Any], card: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """Why an input cannot read another card's result, or an empty text: points, of the same kind of period."""
+    result = other["rule"].get("result")
+    kind = result.get("kind") if isinstance(result, dict) else None
+    if kind not in _RESULTS_IN_POINTS:
+        return f"the result of {other['code']} is no points"
+    if declared.get("type") != "points":
+        return f"the input is {declared.get('type')}, the result of {other['code']} is points"
+    if card["period_kind"] != other["period_kind"]:
+        return f"{other['code']} is scored by {other['period_kind']}, {card['code']} by {card['period_kind']}"
+    return ""
+
+
+def cycle_findings(cards: Mapping[str, Mapping[str, Any]]) -> list[Detail]:
+    """The circles in which cards read each other's results (RULE_CYCLE), each named once; `cards` by code."""
+    reads = {
+        code: sorted({one["indicator"] for one in card["bindings"].values() if "indicator" in one} & cards.keys())
+        for code, card in cards.items()
+    }
+    found: list[Detail] = []
+    done: set[str] = set()
+    for start in sorted(reads):
+        path: list[str] = []
+        waiting = [(start, 0)]
+        while waiting:
+            code, depth = waiting.pop()
+            del path[depth:]
+            if code in path:
+                circle = " → ".join([*path[path.index(code) :], code])
+                found.append(Detail(f"/cards/{code}/bindings", "RULE_CYCLE", f"rules feed each other: {circle}"))
+            elif code not in done:
+                path.append(code)
+                done.add(code)
+                waiting += [(other, depth + 1) for other in reversed(reads[code])]
+    return found
 
 
 def cards_hash(cards: Iterable[tuple[UUID, int]]) -> str:

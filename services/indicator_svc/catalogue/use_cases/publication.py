@@ -123,8 +123,9 @@ async def _check(driver: asyncpg.Connection, code: str, checks: RuleChecks, reac
     found = _evaluated_findings(owner["evaluated_units"], everyone)
     found += domain.sum_findings(owner["full_marks"], owner["levels"], list(drafts.values()))
     for card in drafts.values():
-        found += domain.binding_findings(card, metrics)
+        found += domain.binding_findings(card, metrics, drafts)
         found += _unit_findings(card, units)
+    found += domain.cycle_findings(drafts)
     if not drafts:
         found.append(Detail("/cards", "CHOICE_MISSING", "the set has no card"))
     _demand_none(found)
@@ -214,7 +215,7 @@ def _published(
             source_system=content.get("source_system"),
             due_working_days=content["due_working_days"],
             rule=content["rule"],
-            bindings={name: _binding(one) for name, one in content["bindings"].items()},
+            bindings={name: _binding(owner["code"], one) for name, one in content["bindings"].items()},
             immediate=content["immediate"],
             effective_from=domain.first_day(content, owner["year"]),
             effective_to=date.fromisoformat(ends) if ends else None,
@@ -227,9 +228,11 @@ def _published(
     return made, {"evaluating_unit_code": content["evaluating_unit_code"], "evaluated_unit_codes": evaluated}
 
 
-def _binding(given: Mapping[str, str]) -> Binding:
+def _binding(set_code: str, given: Mapping[str, str]) -> Binding:
     if "metric" in given:
         return Binding(metric=metric_id(given["metric"]))
+    if "indicator" in given:
+        return Binding(indicator=indicator_id(set_code, given["indicator"]))
     return msgspec.convert(given, Binding)
 
 
