@@ -20,6 +20,7 @@ from unittest import mock
 import asyncpg
 import msgspec
 
+from services.scoring_svc.copies import repository
 from services.scoring_svc.ledger import rescoring
 from shared.clock import SHANGHAI, Clock
 from shared.contracts.envelope import Envelope
@@ -144,7 +145,7 @@ def _last_comes_first() -> Iterator[None]:
     def last(versions: Sequence[Any], _: Any) -> Any:
         return versions[-1]
 
-    with mock.patch.object(rescoring, "governing", last):
+    with mock.patch.object(rescoring, "governing", last), mock.patch.object(repository, "governing", last):
         yield
 
 

@@ -12,6 +12,7 @@ from shared.clock import SHANGHAI, Clock
 from shared.testing import TestIssuer, running_service
 from tests.scoring_svc.ledger.city import City, Submission, found_city, publish, serving
 
+_MORNING = datetime(2015, 2, 10, 9, tzinfo=SHANGHAI)
 _TABLES = (
     "SELECT string_agg(quote_ident(relname), ', ') FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace "
     "WHERE nspname = 'public' AND relkind IN ('r', 'p') AND NOT relispartition "
@@ -24,7 +25,7 @@ async def standing_city(
     postgres: Postgres, issuer: TestIssuer, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[City]:
     clock = tmp_path_factory.mktemp("scoring") / "clock.jsonl"
-    Clock(clock).set(datetime(2015, 2, 10, 9, tzinfo=SHANGHAI), by="test")
+    Clock(clock).set(_MORNING, by="test")
     async with (
         serving(Submission(issuer)) as submission,
         running_service("scoring_svc", postgres, issuer, clock_file=clock, **submission.settings) as service,
@@ -52,6 +53,7 @@ async def _empty(owner_dsn: str) -> None:
 async def bare_city(standing_city: City) -> City:
     service, submission = standing_city.service, standing_city.submission
     await _empty(service.dsns.owner)
+    service.app.state.clock.set(_MORNING, by="test")  # a test before may have lived into another month
     submission.asked.clear()
     submission.down = False
     return await found_city(service, submission)
