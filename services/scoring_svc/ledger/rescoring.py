@@ -206,7 +206,7 @@ async def rescore(
         level = chain.levels(waiting.values())[0]
         for card in level:
             del waiting[card.indicator_id]
-        done, others = await _rescore(uow, period, states, level, wanted, cause)
+        done, others = await _rescore(uow, period, states, level, wanted, cause, chain.readers)
         cells, written = cells + done.cells, written + done.changed
         for indicator, changed_units in others.items():
             for reader in chain.readers.get(indicator, ()):
@@ -242,8 +242,12 @@ async def _rescore(
     cards: Sequence[IndicatorPublished],
     wanted: Wanted,
     cause: Cause,
+    readers: Collection[UUID],
 ) -> tuple[Rescored, Mapping[UUID, set[UUID]]]:
-    """Score the wanted cells of cards that do not read each other; also returns which units' cells are others now."""
+    """Score the wanted cells of cards that do not read each other.
+
+    Also returns which units' cells are others now, of the indicators that somebody reads.
+    """
     driver = await uow.driver()
     indicators = [card.indicator_id for card in cards]
     await repository.hold_groups(driver, period.key, indicators)
@@ -274,6 +278,8 @@ async def _rescore(
             written += await _put_provisional(uow, set_id, period, results, standing, cause)
         for group, cells in results:
             indicator = group.card.indicator_id
+            if indicator not in readers:
+                continue
             others[indicator] = {
                 cell.unit_id
                 for cell in cells
@@ -319,7 +325,7 @@ async def _put_provisional(
     for group, cells in results:
         now: list[Scored] = []
         for cell in cells:
-            known = standing.get((group.card.indicator_id, cell.unit_id))
+            known = standing.get((group.card.indicator_id, cell.unit_id)) if standing else None
             entered = known.entered if known else 0
             if group.card.immediate and cell.settled and (entered or cell.loss > NOTHING):
                 now.append(cell)
