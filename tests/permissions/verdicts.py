@@ -16,6 +16,7 @@ _PERSONAL = frozenset(
         "own_appointment",
         "own_decision",
         "own_units_request",
+        "own_units_correction",
         "role_not_yours",
         "second_person_needed",
     }

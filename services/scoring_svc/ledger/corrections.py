@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from services.scoring_svc.bonus.domain.awards import demand_another
+from services.scoring_svc.bonus.request_repository import own_places, paths
 from services.scoring_svc.bonus.requesting import demand_dated
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.repository import IndicatorSet
@@ -86,6 +87,13 @@ class CorrectionDecided(Refused):
     zh, en = "该更正申请已有决定", "This correction has been decided already"
 
 
+class OwnUnitsCorrection(Refused):
+    """Nobody decides on a correction of a unit in or below which they serve, lead or liaise."""
+
+    status, code = 403, "own_units_correction"
+    zh, en = "不得审批本单位的更正申请", "Nobody decides on a correction of their own unit"
+
+
 @dataclass(frozen=True)
 class Asked:
     """What is asked for: a cell's value, exemption or score by the codes of indicator and unit, or a fact's version."""
@@ -156,8 +164,8 @@ async def ask(uow: UnitOfWork, actor: Actor, wanted: Asked, now: datetime) -> Co
 async def approve(uow: UnitOfWork, actor: Actor, correction_id: UUID, seen: int, text: str, now: datetime) -> None:
     """Approve: cells, peers, deductions and the digest follow with the reason `correction`.
 
-    Raises NotFound, OutsideScope, CorrectionDecided, Stale, SecondPersonNeeded, CorrectionChangesNothing,
-    CorrectionWithoutResult.
+    Raises NotFound, OutsideScope, CorrectionDecided, Stale, SecondPersonNeeded, OwnUnitsCorrection,
+    CorrectionChangesNothing, CorrectionWithoutResult.
     """
     known = await _undecided(uow, actor, correction_id, seen, now)
     driver = await uow.driver()
@@ -178,7 +186,10 @@ async def approve(uow: UnitOfWork, actor: Actor, correction_id: UUID, seen: int,
 
 
 async def reject(uow: UnitOfWork, actor: Actor, correction_id: UUID, seen: int, text: str, now: datetime) -> None:
-    """Reject, with the reason. Raises NotFound, OutsideScope, CorrectionDecided, Stale, SecondPersonNeeded."""
+    """Reject, with the reason.
+
+    Raises NotFound, OutsideScope, CorrectionDecided, Stale, SecondPersonNeeded, OwnUnitsCorrection.
+    """
     await _decide(uow, await _undecided(uow, actor, correction_id, seen, now), "rejected", text, now)
 
 
@@ -192,6 +203,11 @@ async def _undecided(uow: UnitOfWork, actor: Actor, correction_id: UUID, seen: i
     if known.version != seen:
         raise Stale
     demand_another(uow.who, known.asked_by)
+    # Else two people of a district's own office could raise its confirmed scores between them.
+    own = await own_places(await uow.driver(), uow.who, now.date())
+    (unit,) = await paths(await uow.driver(), [known.unit_id], now.date())
+    if unit and any(path.startswith(unit) for path in own):
+        raise OwnUnitsCorrection
     return known
 
 

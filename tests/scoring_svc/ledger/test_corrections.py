@@ -125,6 +125,21 @@ async def test_rejection_needs_a_reason_and_changes_nothing(closed: City) -> Non
     assert await closed.service.database.reads.fetchval("SELECT count(*) FROM adjudications") == 0
 
 
+async def test_nobody_decides_on_a_correction_of_their_own_unit(closed: City) -> None:
+    """Two people of a district's own office would raise its scores between them."""
+    before = await closed.scores()
+    seed = closed.service.seed_person
+    await seed("DPO2", "420102", "performance_office", scope="subtree")
+    await seed("IN2", "420102-S1", "committee", scope="all")
+    made = (await ask(closed, who="DPO")).json()
+    for verb in ("approval", "rejection"):
+        for own in ("DPO2", "IN2"):
+            answer = await decide(closed, made, verb, who=own)
+            assert (answer.status_code, answer.json()["code"]) == (403, "own_units_correction")
+    assert await closed.scores() == before
+    assert (await decide(closed, made, who="C1")).status_code == 200, "the control: serves above, not within"
+
+
 async def test_who_asked_does_not_decide_and_others_need_the_permission(closed: City) -> None:
     made = await asked(closed)
     for verb in ("approval", "rejection"):
