@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from deploy.local.wuhan2015.context import (
 )
 from deploy.local.wuhan2015.generate_facts import default_pack, facts
 from deploy.local.wuhan2015.loader import PACK_FOLDER, PackFileInvalid
+from deploy.local.wuhan2015.year_before import with_year_before
+from services.scoring_svc.engine.domain import attainable, check_rule, parse_rule
 from tests.wuhan2015.test_facts import digest
 
 PACK = default_pack()
@@ -64,12 +67,12 @@ def test_a_total_is_split_without_a_remainder() -> None:
     assert apportioned(0, weights) == dict.fromkeys(weights, 0)
 
 
-def test_the_metric_is_registered_and_no_card_reads_it() -> None:
+def test_the_metric_is_registered_and_no_card_of_the_pack_reads_it() -> None:
     code = default_context().metric.code
     pack = with_context(PACK)
     assert [system.client_id for system in pack.source_systems if code in system.metrics] == ["sys-revenue"]
     assert code in pack.metrics
-    assert code not in {metric for card in pack.indicators for metric in card.metrics}
+    assert code not in {metric for one in PACK.sets for card in PACK.sets[one].indicators for metric in card.metrics}
     assert code not in PACK.metrics, "the story goes without it"
     assert code not in {row.metric for row in facts("2015-01")}
 
@@ -77,7 +80,7 @@ def test_the_metric_is_registered_and_no_card_reads_it() -> None:
 @pytest.mark.parametrize(
     ("member", "value", "problem"),
     [
-        ("set", "WH2016-DISTRICT", "no indicator set"),
+        ("card", {"code": "CTX-01"}, "CTX-01: the field name is absent"),
         ("city_totals", {"2015-Q1": "1"}, "is no half-year"),
         ("city_totals", {"2015-H3": "1"}, "is not a period"),
         ("city_totals", {"2015-H1": "much"}, "not a decimal number"),
@@ -90,6 +93,25 @@ def test_a_bad_edit_is_named(tmp_path: Path, member: str, value: object, problem
     (tmp_path / "context.json").write_text(json.dumps({**content, member: value}), encoding="utf-8")
     with pytest.raises(PackFileInvalid, match=rf"context\.json, line 1: .*{problem}"):
         read_context(PACK, tmp_path)
+
+
+def test_a_set_worth_nothing_asks_for_it_in_each_year() -> None:
+    pack = with_context(with_year_before(PACK))
+    added = [pack.sets[code] for code in pack.sets if code.endswith("-CONTEXT")]
+    assert [(one.code, one.year, one.points, one.outside_total) for one in added] == [
+        ("WH2014-CONTEXT", 2014, "0", True),
+        ("WH2015-CONTEXT", 2015, "0", True),
+    ]
+    for one in added:
+        (card,) = one.indicators
+        assert (card.points, card.metrics) == ("0", (default_context().metric.code,))
+        assert card.effective_to == date(one.year + 1, 1, 1)
+
+
+def test_its_card_gives_no_points_whatever_the_figure() -> None:
+    card = default_context().card
+    assert check_rule(card.rule) == []
+    assert attainable(parse_rule(card.rule)) == (0, 0)
 
 
 def test_a_bad_metric_is_named(tmp_path: Path) -> None:

@@ -2,34 +2,38 @@
 
 The city's half-years stand in context.json; how they are split is drawn from the pack's fixed seed, in whole 万元, so
 that the parts add up to the totals exactly. No district's or month's share is a published figure.
+
+submission_svc takes only what a card asks for, and a figure needs its definition, source and deadline like any other:
+so the metric has a card worth 0 points, in a set of its own beside each year's set, outside the total.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from deploy.local.wuhan2015.cards import Known, read_card
 from deploy.local.wuhan2015.generate_facts import FactRow, default_pack, received_at
 from deploy.local.wuhan2015.loader import PACK_FOLDER, Metric, Pack
 from deploy.local.wuhan2015.reading import Document, read_document
-from deploy.local.wuhan2015.records import Unit
+from deploy.local.wuhan2015.records import Indicator, IndicatorSet, Unit
 from shared.contracts.periods import Period, parse_period, period_of, periods_of_year
 
 _FILE = "context.json"
 _MONTHS = 6
-_RECORDED_WITHIN = 5  # working days after the month
 
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """A context metric, the set beside whose scores it stands, and what its figures are drawn from."""
+    """A context metric, the card that asks for it (of no set yet), and what its figures are drawn from."""
 
     metric: Metric
-    set_code: str
+    card: Indicator
     city_totals: Mapping[str, int]
     recipe: Mapping[str, Any]
 
@@ -38,7 +42,7 @@ def read_context(pack: Pack, folder: Path = PACK_FOLDER) -> Context:
     """The context figures in this folder, checked against the pack.
 
     Raises:
-        PackFileInvalid: the file is absent or malformed, or names a set, source or half-year that does not exist.
+        PackFileInvalid: the file is absent or malformed, or names a unit, source or half-year that does not exist.
 
     """
     document = read_document(folder, _FILE)
@@ -49,14 +53,14 @@ def read_context(pack: Pack, folder: Path = PACK_FOLDER) -> Context:
         raise document.invalid(metric.supplied_by, f"{metric.code}: no source system {metric.supplied_by}")
     if metric.code in pack.metrics:
         raise document.invalid(metric.code, f"{metric.code} stands in metrics.csv too")
-    set_code = document.take(content, "set", "set", str)
-    if set_code not in pack.sets:
-        raise document.invalid(set_code, f"no indicator set {set_code}")
+    clients = frozenset(system.client_id for system in pack.source_systems)
+    known = Known(pack.unit_by_code, {metric.code: metric}, clients)
+    card = read_card(document, document.take(content, "card", "card", dict), "", known)
     totals = document.take(content, "city_totals", "city_totals", dict)
     _check_recipe(document, content)
     return Context(
         metric=metric,
-        set_code=set_code,
+        card=card,
         city_totals={_half(document, key): int(document.decimal(totals, key, key)) for key in totals},
         recipe=content,
     )
@@ -88,13 +92,37 @@ def default_context() -> Context:
 
 
 def with_context(pack: Pack, context: Context | None = None) -> Pack:
-    """The pack with the context metric among its metrics, registered with the source system that supplies it."""
-    metric = (context or default_context()).metric
+    """The pack with the context metric, registered with its source system, and a set with its card for each year."""
+    context = context or default_context()
+    metric = context.metric
     systems = tuple(
         replace(system, metrics=(*system.metrics, metric.code)) if system.client_id == metric.supplied_by else system
         for system in pack.source_systems
     )
-    return replace(pack, metrics={**pack.metrics, metric.code: metric}, source_systems=systems)
+    sets = {
+        one.code: one for year in sorted({one.year for one in pack.sets.values()}) for one in [_set_of(context, year)]
+    }
+    return replace(
+        pack,
+        metrics={**pack.metrics, metric.code: metric},
+        source_systems=systems,
+        sets={**pack.sets, **sets},
+    )
+
+
+def _set_of(context: Context, year: int) -> IndicatorSet:
+    code, card = f"WH{year}-CONTEXT", context.card
+    return IndicatorSet(
+        code=code,
+        name=f"{year}年度背景数据",
+        name_en=f"context figures {year}",
+        year=year,
+        evaluated_group=card.evaluated_group,
+        points="0",
+        outside_total=True,
+        levels=({"name": card.level1, "points": "0", "level2": [{"name": card.level2, "points": "0"}]},),
+        indicators=(replace(card, set_code=code, effective_to=date(year + 1, 1, 1)),),
+    )
 
 
 def context_facts(period: str, pack: Pack | None = None, context: Context | None = None) -> tuple[FactRow, ...]:
@@ -111,7 +139,7 @@ def context_facts(period: str, pack: Pack | None = None, context: Context | None
         return ()
     split = _split(pack, context, half)
     seed = f"{pack.generation['seed']}/{context.metric.code}"
-    due = pack.calendar.working_day_after(month.last, _RECORDED_WITHIN)
+    due = pack.calendar.working_day_after(month.last, context.card.due_working_days)
     return tuple(
         FactRow(
             metric=context.metric.code,
