@@ -14,7 +14,7 @@ from services.scoring_svc.copies.domain import governing
 from services.scoring_svc.engine.numbers import Rounding, shortest
 from services.scoring_svc.ranking.domain import Span
 from shared.contracts.indicator import IndicatorPublished
-from shared.contracts.periods import Period, periods_of_year
+from shared.contracts.periods import Period, parse_period, periods_of_year
 from shared.errors import Refused
 
 Reason = Literal["missing", "year_before_missing", "year_before_not_positive"]
@@ -73,6 +73,12 @@ def months_of(span: Span) -> list[str]:
     """The months that a span covers."""
     inside = periods_of_year(span.last.year)
     return [period.key for period in inside if period.kind == "month" and span.contains(period)]
+
+
+def covers(periods: Iterable[Period], span: Span) -> bool:
+    """Whether each month of the span lies in one of the periods: who reads scores of those may read the whole sum."""
+    known = list(periods)
+    return all(any(period.contains(parse_period(month)) for period in known) for month in months_of(span))
 
 
 def year_before(key: str) -> str:

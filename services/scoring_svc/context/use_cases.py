@@ -1,9 +1,10 @@
 """Declaring which metrics stand beside a set's scores; their figures for the units that a reader sees."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from uuid import UUID
 
 import asyncpg
@@ -13,6 +14,7 @@ from services.scoring_svc.context.domain import (
     SUMMABLE,
     ContextMetricsRefused,
     Figure,
+    covers,
     evaluations_in,
     months_of,
     said,
@@ -29,7 +31,7 @@ from services.scoring_svc.ranking.domain import Span
 from services.scoring_svc.reports.repository import seen_in
 from shared.auth import Actor
 from shared.contracts.identity import metric_id
-from shared.contracts.periods import periods_of_year
+from shared.contracts.periods import parse_period, periods_of_year
 from shared.db import UnitOfWork
 from shared.errors import Detail, OutsideScope, Stale, VersionRequired
 
@@ -102,23 +104,29 @@ async def declared(driver: asyncpg.Connection, set_id: UUID) -> tuple[int, list[
 
 
 async def beside(uow: UnitOfWork, reader: Reader, indicator_set: IndicatorSet, span: Span, unit: str | None) -> Beside:
-    """The figures of the units that the reader sees beside their scores: whoever may read a cell may read them."""
+    """The figures of the units whose scores the reader sees in every month of the span, or in periods that hold it."""
     driver = await uow.driver()
     periods = [period for period in periods_of_year(span.last.year) if span.contains(period)]
     evaluations = evaluations_in(await copies.cards_within(driver, indicator_set.set_id), periods)
     sides = {department for department, _ in evaluations}.union(*evaluations.values())
     seen = await seen_in(driver, reader, sides, [period.key for period in periods])
-    shown = {
-        evaluated
-        for (department, period), found in evaluations.items()
-        for evaluated in found
-        if (evaluated, period) in seen or (department, period) in seen
-    }
+    visible: dict[UUID, set[str]] = {}
+    for (department, period), evaluated in evaluations.items():
+        for one in evaluated:
+            if (one, period) in seen or (department, period) in seen:
+                visible.setdefault(one, set()).add(period)
+    # Nearly all units are seen in the same periods, so what these cover is asked once.
+    covering = cache(lambda keys: covers([parse_period(key) for key in keys], span))
+    shown = [one for one, keys in visible.items() if covering(frozenset(keys))]
     return await _figures(driver, indicator_set.set_id, span, await repository.units(driver, shown, unit, reader.today))
 
 
-async def beside_card(driver: asyncpg.Connection, set_id: UUID, span: Span, unit: ShownUnit) -> list[ContextFigureOut]:
-    """The figures of a unit whose score card the reader sees."""
+async def beside_card(
+    driver: asyncpg.Connection, set_id: UUID, span: Span, unit: ShownUnit, periods: Iterable[str]
+) -> list[ContextFigureOut]:
+    """The figures of a unit of whose score card the reader sees these periods; none unless they cover the span."""
+    if not covers([parse_period(key) for key in periods], span):
+        return []
     found = await _figures(driver, set_id, span, [unit])
     return figures_out(found.metrics, found.figures[0], span)
 

@@ -124,7 +124,7 @@ async def unit_card(
         beside_points=plain(extra),
         result=counted.points,
         result_exact=counted.exact,
-        context=await beside_card(driver, indicator_set.set_id, span, ShownUnit(**unit)),
+        context=await beside_card(driver, indicator_set.set_id, span, ShownUnit(**unit), {one.period for one in cells}),
     )
 
 

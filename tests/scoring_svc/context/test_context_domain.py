@@ -4,7 +4,16 @@ from fractions import Fraction
 
 import pytest
 
-from services.scoring_svc.context.domain import Figure, evaluations_in, months_of, said, summed, total, year_before
+from services.scoring_svc.context.domain import (
+    Figure,
+    covers,
+    evaluations_in,
+    months_of,
+    said,
+    summed,
+    total,
+    year_before,
+)
 from services.scoring_svc.ranking.domain import parse_span
 from shared.contracts.identity import unit_id
 from shared.contracts.periods import parse_period
@@ -58,6 +67,20 @@ def test_units_together() -> None:
 def test_spans(span: str, months: list[str], before: str) -> None:
     assert months_of(parse_span(span)) == months
     assert year_before(span) == before
+
+
+@pytest.mark.parametrize(
+    ("periods", "span", "covered"),
+    [
+        (["2015-01", "2015-02"], "2015-02-YTD", True),
+        (["2015-02"], "2015-02-YTD", False),
+        (["2015-Q1"], "2015-03-YTD", True),
+        (["2015-Q1", "2015-05"], "2015-05-YTD", False),
+        ([], "2015-01", False),
+    ],
+)
+def test_what_periods_cover(periods: list[str], span: str, covered: bool) -> None:
+    assert covers([parse_period(key) for key in periods], parse_span(span)) is covered
 
 
 def test_who_evaluates_whom() -> None:

@@ -1,12 +1,13 @@
 """Context figures over HTTP: declared by the office, read with the scores, beside the card of a unit."""
 
 import asyncio
+from datetime import UTC, date, datetime
 from typing import Any
 
 import httpx
 
-from shared.contracts.identity import metric_id
-from shared.contracts.indicator import MetricChanged
+from shared.contracts.identity import metric_id, unit_id
+from shared.contracts.indicator import MetricChanged, UnitChanged, UnitSpan
 from tests.scoring_svc.ledger.city import SET, City, fact, facts, full_month
 
 TAX, STAFF, RATE = "M-TAX", "M-STAFF", "M-RATE"
@@ -97,6 +98,30 @@ async def test_who_reads_a_units_scores_reads_its_figures(city: City) -> None:
     assert (await figures(city, "S2"))["items"] == []
     nobody = await city.person("NOBODY").get(FIGURES, params={"set": SET, "period": "2015-01"})
     assert nobody.status_code == 403
+
+
+async def test_who_had_a_unit_for_one_month_reads_that_month_alone(city: City) -> None:
+    await collected(city)
+    at = datetime(2015, 1, 1, tzinfo=UTC)
+    first, moved = date(2015, 1, 1), date(2015, 2, 1)
+    spans = [
+        UnitSpan(
+            effective_from=since, effective_to=until, recorded_at=at, code="420103", name="区局", groups={},
+            kind="district_bureau", parent_id=unit_id(parent[-1]), path="/".join((*parent, "420103", "")),
+        )
+        for since, until, parent in ((first, moved, ("420100", "420102")), (moved, None, ("420100",)))
+    ]  # fmt: skip
+    await city.tell(UnitChanged(unit_id=unit_id("420103"), version=2, spans=spans))
+    assert [one["unit"] for one in (await figures(city, "DPO"))["items"]] == ["420102", "420103"]
+    to_date = await figures(city, "DPO", period="2015-02-YTD")
+    assert [one["unit"] for one in to_date["items"]] == ["420102"], "the sum would tell February"
+    at_card = "/v1/score-cards/420103"
+    january, both = [
+        (await city.person("DPO").get(at_card, params={"set": SET, "period": period})).json()
+        for period in ("2015-01", "2015-02-YTD")
+    ]
+    assert [told(one) for one in january["context"]] == [("7", "0", None, "year_before_not_positive")]
+    assert (both["whole"], both["context"]) == (False, [])
 
 
 async def test_pages(city: City) -> None:
