@@ -84,6 +84,7 @@ def test_the_metric_is_registered_and_no_card_of_the_pack_reads_it() -> None:
         ("city_totals", {"2015-Q1": "1"}, "is no half-year"),
         ("city_totals", {"2015-H3": "1"}, "is not a period"),
         ("city_totals", {"2015-H1": "much"}, "not a decimal number"),
+        ("city_totals", {"2015-H1": "0.5"}, "not a whole number"),
         ("month_weights", ["1"], "has 1 months, not 6"),
         ("growth_spread_permille", "7", "wrong kind"),
     ],

@@ -30,7 +30,8 @@ def small(one: IndicatorSet) -> IndicatorSet:
     return replace(one, points=card.points, levels=(level,), indicators=(card,))
 
 
-async def founded(bureau: Bureau) -> list[IndicatorSet]:
+async def founded(bureau: Bureau) -> None:
+    """Units, people, metrics, the sets of the test and the source system, over the routes that take them."""
     setup = bureau.ask("indicator_svc", "setup")
     units = [
         {

@@ -61,7 +61,7 @@ def read_context(pack: Pack, folder: Path = PACK_FOLDER) -> Context:
     return Context(
         metric=metric,
         card=card,
-        city_totals={_half(document, key): int(document.decimal(totals, key, key)) for key in totals},
+        city_totals={_half(document, key): _whole(document, totals, key) for key in totals},
         recipe=content,
     )
 
@@ -74,6 +74,13 @@ def _half(document: Document, key: str) -> str:
     if period.kind != "half_year":
         raise document.invalid(key, f"city_totals: {key} is no half-year")
     return key
+
+
+def _whole(document: Document, totals: dict[str, Any], key: str) -> int:
+    number = document.decimal(totals, key, key)
+    if number != int(number) or number < 0:
+        raise document.invalid(key, f"city_totals: {key} is {number}, not a whole number of 万元")
+    return int(number)
 
 
 def _check_recipe(document: Document, content: dict[str, Any]) -> None:

@@ -17,7 +17,10 @@ _BEGIN, _END = date(YEAR, 1, 1), date(YEAR + 1, 1, 1)  # first day of the year, 
 
 
 def with_year_before(pack: Pack) -> Pack:
-    """The pack with the set of 2014 before its own, and its units and appointments from 2014 on."""
+    """The pack with the set of 2014 before its own, and its units and appointments from 2014 on.
+
+    Nothing is planned for 2014: all its cells are drawn, and the cast of the story acts in 2015.
+    """
     units = tuple(replace(unit, effective_from=min(unit.effective_from, _BEGIN)) for unit in pack.units)
     terms = tuple(replace(term, effective_from=min(term.effective_from, _BEGIN)) for term in pack.appointments)
     return replace(
@@ -26,7 +29,6 @@ def with_year_before(pack: Pack) -> Pack:
         unit_by_code={unit.code: unit for unit in units},
         appointments=terms,
         sets={SET: _set_of(pack.sets["WH2015-DISTRICT"]), **pack.sets},
-        # Nothing is planned for 2014: its cells are drawn, and the cast of the story acts in 2015.
     )
 
 
