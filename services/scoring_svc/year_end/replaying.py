@@ -1,5 +1,6 @@
 """Evaluates the cells of an archive again, with the engine and nothing but the archive. Pure."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -29,8 +30,18 @@ _evaluation = msgspec.json.Decoder(EvaluationLine).decode
 _card = msgspec.json.Decoder(IndicatorPublished).decode
 
 
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+|/[0-9]+)?")
+
+
 class Difference(Exception):
     """The archive says something else than what follows from it."""
+
+
+def exact(text: str) -> Fraction:
+    """The number that an archive's text says. Raises Difference: an exponent would take years and all memory."""
+    if not _NUMBER.fullmatch(text):
+        raise Difference(f"{text!r} is no number of an archive")
+    return Fraction(text)
 
 
 @dataclass
@@ -66,7 +77,7 @@ class Replay:
 
     def add_entry(self, line: EntryLine) -> None:
         """Take an award or external loss."""
-        self.entries.append((line.unit_id, Fraction(line.points)))
+        self.entries.append((line.unit_id, exact(line.points)))
 
     def evaluate(self, text: bytes) -> Iterator[str]:
         """Evaluate a line of evaluations again; what differs, in words."""
@@ -109,7 +120,7 @@ class Replay:
     def _count(self, card: IndicatorPublished, line: EvaluationLine, cell: CellLine) -> None:
         if cell.state != "scored" or cell.score is None:
             return
-        points, full_marks = Fraction(cell.score), Fraction(cell.full_marks)
+        points, full_marks = exact(cell.score), exact(cell.full_marks)
         self.marks.setdefault((line.indicator_id, cell.unit_id), Marks()).add(points, full_marks)
         if card.type == "veto" and points < full_marks:
             self.vetoed.add((cell.unit_id, f"{card.code} {line.period}"))
@@ -170,7 +181,7 @@ def _compared(where: str, cell: CellLine, evaluated: Scored, decided: Sequence[A
         ("full marks", cell.full_marks, plain(found.full_marks)),
         ("score", cell.score, told),
         ("entries", own, found.entries),
-        ("sum of all entries", sum((Fraction(one.points) for one in cell.entries), Fraction(0)), Fraction(told or 0)),
+        ("sum of all entries", sum((exact(one.points) for one in cell.entries), Fraction(0)), Fraction(told or 0)),
     )
     for name, recorded, worked_out in pairs:
         if recorded != worked_out:

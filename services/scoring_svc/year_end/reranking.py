@@ -11,7 +11,7 @@ from services.scoring_svc.ranking.grading import Candidate, grade
 from services.scoring_svc.ranking.schemas import RankingOut, policy_of
 from services.scoring_svc.year_end.lines import GradeLine, PlaceLine
 from services.scoring_svc.year_end.placing import Boards
-from services.scoring_svc.year_end.replaying import Difference
+from services.scoring_svc.year_end.replaying import Difference, exact
 
 
 def placed_differently(
@@ -84,7 +84,7 @@ def _graded(
         if line.peers == grading.within or line.peers.startswith(f"{grading.within}:"):
             caps = [cap.not_above for cap in recorded[line.unit_id].caps] if line.unit_id in recorded else []
             lowest = max(caps, key=grading.position) if caps else None
-            total, marks = Fraction(line.total) / SCALE, Fraction(line.full_marks) / SCALE
+            total, marks = exact(line.total) / SCALE, exact(line.full_marks) / SCALE
             groups.setdefault(line.peers, []).append(Candidate(UUID(line.unit_id), total, marks, lowest))
     return {
         str(unit): (one.grade, one.earned)
@@ -98,7 +98,7 @@ def published_differently(
 ) -> Iterator[str]:
     """Compare the ranking that people were shown with the recorded places and grades."""
     recorded = {
-        UUID(line.unit_id): (line.place, points_text(Fraction(line.total)), points_text(Fraction(line.full_marks)))
+        UUID(line.unit_id): (line.place, points_text(exact(line.total)), points_text(exact(line.full_marks)))
         for line in totals
     }
     shown = {unit.unit_id: (unit.place, unit.total, unit.full_marks) for unit in ranking.units}

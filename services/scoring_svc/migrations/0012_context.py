@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "scoring_svc_context"
-down_revision = "scoring_svc_rulings"
+down_revision = "scoring_svc_group_turns"
 branch_labels = None
 depends_on = None
 
