@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from services.scoring_svc.bonus.api import router as bonus
 from services.scoring_svc.bonus.ledger_api import router as bonus_ledger
+from services.scoring_svc.context.api import router as context
 from services.scoring_svc.documents.api import router as documents
 from services.scoring_svc.documents.worker import Reports, run_reports
 from services.scoring_svc.engine.api import router as engine
@@ -51,6 +52,7 @@ def create_app(settings: ScoringSettings | None = None) -> FastAPI:
             bonus,
             bonus_ledger,
             reports,
+            context,
             simulation,
             recomputes,
             documents,

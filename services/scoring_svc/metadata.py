@@ -7,6 +7,7 @@ metadata = new_metadata()
 kernel.define(metadata)
 
 from services.scoring_svc.bonus import tables as bonus  # noqa: E402, F401 - the rooms add their tables to `metadata`
+from services.scoring_svc.context import tables as context  # noqa: E402, F401 - see above
 from services.scoring_svc.copies import tables as copies  # noqa: E402, F401 - see above
 from services.scoring_svc.documents import tables as documents  # noqa: E402, F401 - see above
 from services.scoring_svc.ledger import tables as ledger  # noqa: E402, F401 - see above

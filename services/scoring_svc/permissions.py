@@ -30,6 +30,8 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "recomputes.read": frozenset({Role.PERFORMANCE_OFFICE, Role.AUDITOR}),
     # Scores, entries, proofs and deductions of the units (or the evaluating department's indicators) within reach.
     "scores.read": _READERS,
+    # What stands beside a set's scores is the same for all its units; who reads scores reads it.
+    "context.declare": _OFFICE,
     # What is confirmed or closed is changed by two persons: the office asks, somebody else decides.
     "corrections.ask": _OFFICE,
     "corrections.decide": _OFFICE | {Role.COMMITTEE},

@@ -120,7 +120,8 @@ async def rest_of_the_metrics(bureau: Bureau) -> None:
     """The metrics that examples of other services name."""
     revenue = {"code": REVENUE, "name": _LABEL, "type": "percent", "allowed": "any", "supplied_by": ["sys-revenue"]}
     findings = {"code": FINDINGS, "name": _LABEL, "type": "count", "unit": _LABEL, "allowed": {"at_least": "0"}}
-    metrics = {"metrics": [revenue, findings]}
+    context = {"code": "M-CTX-TAX-REVENUE", "name": _LABEL, "type": "amount", "unit": _LABEL, "allowed": "any"}
+    metrics = {"metrics": [revenue, findings, context]}
     await done(bureau.ask("indicator_svc", "setup").post("/v1/metric-batches", json=metrics))
 
 

@@ -103,6 +103,8 @@ async def _scores(prepared: Prepared) -> None:
     await prepared.send(_C, "POST", confirm, OFFICE, set_code=SET, period="2015-01")
     await prepared.send(_C, "POST", confirm, OFFICE, name="1", set_code=SET, period="2015-02")
     await bureau.tell()
+    declared = await prepared.send(_C, "PUT", "/v1/context-metrics/{set_code}", OFFICE, set_code=SET)
+    assert [one["metric"] for one in declared["metrics"]] == ["M-CTX-TAX-REVENUE"]
 
 
 async def _simulations(prepared: Prepared) -> None:

@@ -23,13 +23,14 @@ from services.scoring_svc.engine.domain import (
     sentence,
 )
 from shared.contracts.periods import parse_period
+from tests.wuhan2015.test_facts import PERIODS
 
 PACK = default_pack()
 CALENDAR = WorkingCalendar(
     version="cn-2015",
     closed=frozenset(PACK.calendar.closed),
     open=frozenset(PACK.calendar.working),
-    first=date(2014, 12, 1),
+    first=date(2014, 1, 1),
     last=date(2016, 1, 31),
 )
 # A vote mean divides sums of the same ballots; bounded apart, they show no highest value.
@@ -94,7 +95,7 @@ def test_full_marks_can_be_reached(one: Indicator) -> None:
         assert high >= Fraction(one.points)
 
 
-@pytest.mark.parametrize("period", PACK.story["periods"])
+@pytest.mark.parametrize("period", PERIODS)
 def test_every_cell_of_a_period_is_scored(period: str) -> None:
     rows = arrived(period)
     cells = {

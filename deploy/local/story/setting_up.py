@@ -251,6 +251,7 @@ def set_body(world: World, one: IndicatorSet) -> dict[str, Any]:
 
 def card_body(card: Indicator) -> dict[str, Any]:
     """A card in the words of the request."""
+    ends = {} if card.effective_to is None else {"effective_to": card.effective_to.isoformat()}
     return {
         "code": card.code,
         "name": card.name,
@@ -269,6 +270,7 @@ def card_body(card: Indicator) -> dict[str, Any]:
         "rule": dict(card.rule),
         "bindings": {name: dict(binding) for name, binding in card.bindings.items()},
         "immediate": card.immediate,
+        **ends,
     }
 
 

@@ -66,10 +66,20 @@ def _cards(folder: Path, name: str, set_code: str, known: Known) -> Iterator[tup
     if document.content.get("set") != set_code:
         raise document.invalid("set", f"the file belongs to the set {document.content.get('set')}, not {set_code}")
     for item in document.take(document.content, "indicators", "indicators", list):
-        card = _card(document, item, set_code)
-        _check_card(document, card, known)
-        _check_bindings(document, card, known.metrics)
-        yield document, card
+        yield document, read_card(document, item, set_code, known)
+
+
+def read_card(document: Document, item: dict[str, Any], set_code: str, known: Known) -> Indicator:
+    """One card of a document, checked.
+
+    Raises:
+        PackFileInvalid: a field is absent or names what does not exist.
+
+    """
+    card = _card(document, item, set_code)
+    _check_card(document, card, known)
+    _check_bindings(document, card, known.metrics)
+    return card
 
 
 def _card(document: Document, item: dict[str, Any], set_code: str) -> Indicator:

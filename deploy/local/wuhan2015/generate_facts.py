@@ -89,7 +89,7 @@ def _rows(pack: Pack, metric: Metric, period: str) -> Iterator[FactRow]:
     }
     for unit in sorted(district.code for district in pack.districts):
         rnd = Random(f"{pack.generation['seed']}/{metric.code}/{unit}/{period}")  # noqa: S311 no secret
-        received = _received(pack, rnd, period, due)
+        received = received_at(pack, rnd, period, due)
         weight = pack.generation["unit_weight_permille"].get(unit, PERMILLE)
         poor = rnd.randrange(PERMILLE * PERMILLE) < recipe["poor_permille"] * weight
         state = None if unit in planned else _state(rnd, recipe)
@@ -114,7 +114,8 @@ def _rows(pack: Pack, metric: Metric, period: str) -> Iterator[FactRow]:
         )
 
 
-def _received(pack: Pack, rnd: Random, period: str, due: date) -> datetime:
+def received_at(pack: Pack, rnd: Random, period: str, due: date) -> datetime:
+    """When a fact of a period reaches the server: within four working days, a few of them after they were due."""
     end = parse_period(period).last
     if rnd.randrange(PERMILLE) < pack.generation["late_permille"]:
         day = pack.calendar.working_day_after(due, rnd.randint(1, 2))

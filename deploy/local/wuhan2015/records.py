@@ -96,7 +96,7 @@ class Metric:
 
 @dataclass(frozen=True, kw_only=True)
 class Indicator:
-    """A card of the pack: texts, place in the tree, rule and bindings."""
+    """A card of the pack: texts, place in the tree, rule and bindings; `effective_to` is the first day without it."""
 
     set_code: str
     code: str
@@ -118,6 +118,7 @@ class Indicator:
     method: str
     rule: Mapping[str, Any]
     bindings: Mapping[str, Mapping[str, str]]
+    effective_to: date | None = None
 
     @property
     def metrics(self) -> tuple[str, ...]:

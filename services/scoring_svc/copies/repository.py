@@ -52,16 +52,18 @@ class IndicatorSet:
 
 
 async def keep_metric(driver: asyncpg.Connection, event: MetricChanged) -> None:
-    """Keep the metric as of the highest version seen."""
+    """Keep the metric as of the highest version seen; told again, one that was kept without its unit gets it."""
     await driver.execute(
-        "INSERT INTO metrics AS known (metric_id, version, code, name, type) VALUES ($1, $2, $3, $4, $5) "
+        "INSERT INTO metrics AS known (metric_id, version, code, name, type, unit) VALUES ($1, $2, $3, $4, $5, $6) "
         "ON CONFLICT (metric_id) DO UPDATE SET version = excluded.version, code = excluded.code, "
-        "name = excluded.name, type = excluded.type WHERE known.version < excluded.version",
+        "name = excluded.name, type = excluded.type, unit = excluded.unit WHERE known.version < excluded.version "
+        "OR (known.version = excluded.version AND known.unit IS NULL)",
         event.metric_id,
         event.version,
         event.code,
         _encode(event.name).decode(),
         event.type,
+        None if event.unit is None else _encode(event.unit).decode(),
     )
 
 

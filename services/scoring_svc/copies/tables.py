@@ -18,6 +18,7 @@ metrics = Table(
     Column("code", Text, nullable=False),
     Column("name", Text, nullable=False, comment="JSON: zh, en"),
     Column("type", Text, nullable=False),
+    Column("unit", Text, comment="JSON: zh, en"),
 )
 
 indicator_sets = Table(

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from services.scoring_svc.context.schemas import ContextFigureOut
 from services.scoring_svc.reports.domain import State
 
 Standing = Literal["provisional", "confirmed"]
@@ -96,6 +97,7 @@ class UnitCardOut(BaseModel):
     """The score card of a unit. `whole`: the reader sees every cell; otherwise sums are of those that are seen.
 
     `total` is the tree's; `beside` are awards and external losses, `result` the mark that rankings count with both.
+    `context` gives no points: what was collected beside the scores, with its growth on the year before.
     """
 
     set: str
@@ -111,6 +113,7 @@ class UnitCardOut(BaseModel):
     beside_points: str
     result: str
     result_exact: str
+    context: list[ContextFigureOut]
 
 
 class UnitScoreOut(BaseModel):

@@ -10,6 +10,8 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from services.scoring_svc.context.repository import ShownUnit
+from services.scoring_svc.context.use_cases import beside_card
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.domain import StoredFact
 from services.scoring_svc.copies.repository import IndicatorSet
@@ -122,6 +124,7 @@ async def unit_card(
         beside_points=plain(extra),
         result=counted.points,
         result_exact=counted.exact,
+        context=await beside_card(driver, indicator_set.set_id, span, ShownUnit(**unit), {one.period for one in cells}),
     )
 
 

@@ -4,6 +4,7 @@ from tests.permissions.recipe import Recipe
 from tests.permissions.recipes import (
     audit,
     bonus,
+    context,
     corrections,
     documents,
     indicator,
@@ -25,6 +26,7 @@ RECIPES: tuple[Recipe, ...] = (
     *bonus.RECIPES,
     *recomputes.RECIPES,
     *reports.RECIPES,
+    *context.RECIPES,
     *simulation.RECIPES,
     *documents.RECIPES,
     *people.RECIPES,

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from deploy.local.wuhan2015.generate_facts import FactRow, default_pack
-from deploy.local.wuhan2015.loader import Indicator
+from deploy.local.wuhan2015.loader import Indicator, Pack
 from shared.contracts.identity import indicator_id, metric_id, set_id, unit_id
 from shared.contracts.indicator import (
     Binding,
@@ -26,9 +26,9 @@ CHUNK = 1_000
 _AT = datetime(2015, 1, 1, tzinfo=UTC)
 
 
-def units() -> Iterator[UnitChanged]:
+def units(pack: Pack = PACK) -> Iterator[UnitChanged]:
     paths: dict[str, str] = {}
-    waiting = list(PACK.units)
+    waiting = list(pack.units)
     while waiting:
         unit = waiting.pop(0)
         if unit.parent_code and unit.parent_code not in paths:
@@ -56,11 +56,11 @@ def calendars() -> Iterator[CalendarPublished]:
         yield CalendarPublished(year=year, version=1, days=[day for day in days if day.day.year == year])
 
 
-def cards(set_code: str) -> list[IndicatorPublished]:
-    return [_card(one) for one in PACK.indicators if one.set_code == set_code]
+def cards(set_code: str, pack: Pack = PACK) -> list[IndicatorPublished]:
+    return [_card(one, pack.sets[set_code].year) for one in pack.indicators if one.set_code == set_code]
 
 
-def _card(one: Indicator) -> IndicatorPublished:
+def _card(one: Indicator, year: int) -> IndicatorPublished:
     return IndicatorPublished(
         indicator_id=indicator_id(one.set_code, one.code),
         version=1,
@@ -84,8 +84,8 @@ def _card(one: Indicator) -> IndicatorPublished:
         rule=dict(one.rule),
         bindings={name: _binding(bound) for name, bound in one.bindings.items()},
         immediate=one.immediate,
-        effective_from=date(2015, 1, 1),
-        effective_to=None,
+        effective_from=date(year, 1, 1),
+        effective_to=one.effective_to,
     )
 
 
@@ -95,8 +95,8 @@ def _binding(bound: Any) -> Binding:
     return Binding(calendar=bound.get("calendar"), unit_group=bound.get("unit_group"))
 
 
-def indicator_set(code: str, published: Sequence[IndicatorPublished]) -> IndicatorSetPublished:
-    one = next(one for one in PACK.sets.values() if one.code == code)
+def indicator_set(code: str, published: Sequence[IndicatorPublished], pack: Pack = PACK) -> IndicatorSetPublished:
+    one = pack.sets[code]
     lines = "\n".join(sorted(f"{card.indicator_id}:{card.version}" for card in published))
     return IndicatorSetPublished(
         set_id=set_id(code),
