@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
+import asyncpg
+
 from services.scoring_svc.ledger import period_repository as periods
 from services.scoring_svc.ledger.evaluation import reads_peers
 from services.scoring_svc.ledger.replaying import replay
-from services.scoring_svc.ledger.rescoring import score_again
+from services.scoring_svc.ledger.rescoring import Rescored, score_again
 from services.scoring_svc.ledger.use_cases import Place
 from services.scoring_svc.recomputes import repository
 from services.scoring_svc.recomputes.domain import Card, cut, difference
@@ -53,14 +55,21 @@ async def run_piece(
     confirmed its cells are evaluated again from what the ledger kept; what differs is told and nothing is written.
     """
     began, driver = time.perf_counter(), await uow.driver()
-    state = await periods.period_row(driver, set_id, period)
-    if state is None or state.state in {"open", "fenced"}:
+    done = Rescored()
+    if not await _entered(driver, set_id, period):
         done = await score_again(uow, parse_period(period), indicators, units, now)
-        cells, changed = done.cells, done.changed
-    else:
+    cells, changed = done.cells, done.changed
+    # Scoring held the period, so what is said of it now stays: a confirmation that came between is replayed.
+    if await _entered(driver, set_id, period):
         replayed = [one async for one in replay(driver, period, indicators, units)]
         found = [difference(one.indicator_id, one.version, one.stored, one.found) for one in replayed]
         await repository.add_differences(driver, recompute_id, period, [one for one in found if one is not None])
-        cells, changed = len(replayed), 0
+        cells = len(replayed)
     took_ms = round((time.perf_counter() - began) * 1_000)
     await repository.note_piece(driver, piece_id, cells=cells, changed=changed, took_ms=took_ms)
+
+
+async def _entered(driver: asyncpg.Connection, set_id: UUID, period: str) -> bool:
+    """Whether the ledger has the period."""
+    state = await periods.period_row(driver, set_id, period)
+    return state is not None and state.state in {"confirmed", "closed"}

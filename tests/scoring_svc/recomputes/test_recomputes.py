@@ -12,6 +12,7 @@ import pytest
 
 from deploy.local.postgres import Postgres
 from deploy.local.wuhan2015.generate_facts import facts as pack_facts
+from services.scoring_svc.recomputes import use_cases
 from services.scoring_svc.recomputes.worker import recomputing
 from shared.leased import Worker
 from shared.testing import NOBODY_LISTENS, TestIssuer, fresh_database, running_service
@@ -272,3 +273,26 @@ async def test_rulings_and_results_of_other_rules_are_recomputed_and_replayed(ba
     await city.tell(ruling("score", "9.5", appeal=uuid4(), unit="420104"))
     replayed = await done(city, await ask(city))
     assert (replayed["state"], replayed["cells"], replayed["differences"]) == ("done", 6, 0)
+
+
+async def test_a_confirmation_that_comes_between_is_replayed(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A piece sees an open period, waits for the confirmation that holds it, and must not call nothing done."""
+    await january(city)
+    await city.fence(last_chunk=3, chunks=3)
+    made = await ask(city)
+    looked, confirmed = asyncio.Event(), asyncio.Event()
+    real = use_cases.score_again
+
+    async def later(*told: Any) -> Any:
+        looked.set()
+        await confirmed.wait()
+        return await real(*told)
+
+    monkeypatch.setattr(use_cases, "score_again", later)
+    turn = asyncio.ensure_future(worker_of(city).turn())
+    await asyncio.wait_for(looked.wait(), 5)
+    assert (await city.step("confirm", body={})).status_code == 200
+    confirmed.set()
+    await turn
+    told = await done(city, made)
+    assert (told["state"], told["cells"], told["changed"], told["differences"]) == ("done", 9, 0, 0)
