@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.scoring_svc.ranking.blending import Blend, How, InPart, Ranks, SpanKind
 from services.scoring_svc.ranking.domain import (
     Bound,
     CountRounding,
@@ -19,6 +20,7 @@ from services.scoring_svc.ranking.domain import (
     Shows,
     Ties,
 )
+from shared.contracts.periods import PeriodKind
 
 Number = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,5})(\.[0-9]{1,4})?$")]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
@@ -77,11 +79,38 @@ class GradingIn(BaseModel):
     capped_use_places: bool
 
 
+class BlendIn(BaseModel):
+    """How an indicator's cells of a span become its mark, full marks alike; Σ of the marks is the total.
+
+    `how`: the mean of its scored cells, their sum, the last one, or by `weights`: Σ weight × mean of the cells of a
+    kind of period, in percent that make 100; null otherwise. A kind that the set is scored in must have a weight, if 0.
+    `in_part`: an indicator that has cells in only some periods (it joined, or the unit did, mid-way) counts in full, or
+    in proportion to them out of the periods of their kind in the span. A sum already does, and is refused with it.
+    """
+
+    model_config = _strict()
+
+    how: How
+    in_part: InPart
+    weights: dict[PeriodKind, Number] | None
+
+
+class SpanBlendIn(BlendIn):
+    """The blend over spans of one kind; `to_date`: years to date."""
+
+    span: SpanKind
+
+
+_MEAN = BlendIn(how="mean", in_part="full", weights=None)
+
+
 class PolicyBody(BaseModel):
     """How a set is ranked. `spread`: totals no further apart than so many points cannot be told apart.
 
     `groups`: dimensions of peer groups that are ranked beside "all" ("kind": the kind of unit). `shows`: whose rows
     the party of a published ranking sees: all rows of every board, of totals only, or everybody their own.
+    `blend`: how cells become marks over every span that `blends` has no blend of its own for. `ranks`: all units that
+    were evaluated have a place, or only those that stood on the span's last day; cells of a unit that went stay its.
     """
 
     ties: Ties
@@ -89,6 +118,10 @@ class PolicyBody(BaseModel):
     groups: Annotated[list[Name], Field(max_length=8)]
     shows: Shows
     grading: GradingIn | None
+    # A policy that was stored before it could say so meant this.
+    blend: BlendIn = _MEAN
+    blends: Annotated[list[SpanBlendIn], Field(max_length=5)] = []
+    ranks: Ranks = "all_evaluated"
 
 
 class PolicyIn(PolicyBody):
@@ -97,6 +130,11 @@ class PolicyIn(PolicyBody):
     model_config = _strict(
         {
             "set": "WH2015-DISTRICT",
+            "blend": {"how": "mean", "in_part": "full", "weights": None},
+            "blends": [
+                {"span": "year", "how": "weights", "in_part": "by_periods", "weights": {"month": "60", "quarter": "40"}}
+            ],
+            "ranks": "standing_at_end",
             "ties": "competition",
             "spread": "0.5",
             "groups": ["kind"],
@@ -122,6 +160,9 @@ class PolicyIn(PolicyBody):
     )
 
     set: Name
+    blend: BlendIn
+    blends: Annotated[list[SpanBlendIn], Field(max_length=5)]
+    ranks: Ranks
 
 
 class PolicyOut(PolicyBody):
@@ -135,7 +176,16 @@ class PolicyOut(PolicyBody):
 def policy_of(body: PolicyBody, version: int) -> Policy:
     """The policy as the rules read it."""
     grading = None if body.grading is None else grading_of(body.grading)
-    return Policy(version, body.ties, Fraction(body.spread), tuple(body.groups), body.shows, grading)
+    return Policy(
+        version, body.ties, Fraction(body.spread), tuple(body.groups), body.shows, grading, _blend(body.blend),
+        tuple((one.span, _blend(one)) for one in body.blends), body.ranks,
+    )  # fmt: skip
+
+
+def _blend(told: BlendIn) -> Blend:
+    if told.weights is None:
+        return Blend(told.how, told.in_part)
+    return Blend(told.how, told.in_part, {kind: Fraction(weight) for kind, weight in told.weights.items()})
 
 
 def grading_of(told: GradingIn) -> Grading:

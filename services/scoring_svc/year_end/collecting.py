@@ -23,7 +23,7 @@ from services.scoring_svc.ledger.adjudication import is_mark, references
 from services.scoring_svc.ledger.domain import plain
 from services.scoring_svc.ledger.evaluation import reads_peers
 from services.scoring_svc.ranking import repository as rankings
-from services.scoring_svc.ranking.domain import parse_span
+from services.scoring_svc.ranking.domain import SCALE, parse_span
 from services.scoring_svc.year_end import format as form
 from services.scoring_svc.year_end import repository, sources
 from services.scoring_svc.year_end.lines import (
@@ -40,7 +40,7 @@ from services.scoring_svc.year_end.lines import (
     LedgerLine,
     PlaceLine,
 )
-from services.scoring_svc.year_end.placing import text_of
+from services.scoring_svc.year_end.placing import ARCHIVED, text_of
 from services.scoring_svc.year_end.repository import YearResult
 from services.scoring_svc.year_end.signing import ArchiveKey
 from shared.contracts.indicator import IndicatorPublished
@@ -295,7 +295,7 @@ def _read(
 
 
 def _scaled(number: Decimal) -> str:
-    return text_of(Fraction(number))
+    return text_of(Fraction(number) * ARCHIVED / SCALE)
 
 
 def _place(row: asyncpg.Record) -> PlaceLine:
