@@ -1,11 +1,12 @@
 """The marks of all units under all indicators in a span by one statement: `blending.py` for many at once.
 
 Marks come times `SCALE`, exactly. Belongs here: the parameters and the part of a statement that every reader of totals
-shares, and which policy holds. Does not belong here: boards and places (repository.py).
+shares, which policy holds, and which units stand. Does not belong here: boards and places (repository.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -18,6 +19,7 @@ from services.scoring_svc.ranking.blending import WHOLE, SpanBlend, latest
 from services.scoring_svc.ranking.domain import PLAIN, SCALE, Policy
 from services.scoring_svc.ranking.schemas import PolicyBody, policy_of
 from shared.contracts.periods import parse_period
+from shared.directory.held import in_force
 
 Connection: TypeAlias = asyncpg.Connection | asyncpg.Pool
 
@@ -100,6 +102,16 @@ async def periods_with_cells(connection: Connection, set_id: UUID, periods: Sequ
         "SELECT DISTINCT period FROM cells WHERE set_id = $1 AND period = ANY($2::text[])", set_id, list(periods)
     )
     return [row["period"] for row in rows]
+
+
+async def standing(connection: Connection, units: Iterable[UUID], day: date) -> set[UUID]:
+    """Those of the units that stand on a day."""
+    rows = await connection.fetch(
+        f"SELECT u.unit_id FROM directory_unit_spans u WHERE u.unit_id = ANY($1::uuid[]) AND {in_force('u', '$2')}",
+        list(units),
+        day,
+    )
+    return {row["unit_id"] for row in rows}
 
 
 async def policy_now(connection: Connection, set_id: UUID) -> Policy:

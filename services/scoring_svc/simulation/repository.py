@@ -16,7 +16,7 @@ from services.scoring_svc.copies.domain import StoredFact
 from services.scoring_svc.engine.domain import WorkingCalendar
 from services.scoring_svc.ledger import repository as ledger
 from services.scoring_svc.ranking.marks import Cells, marks_of
-from shared.directory.held import in_force, last_place
+from shared.directory.held import last_place
 
 Connection: TypeAlias = asyncpg.Connection | asyncpg.Pool
 _decode = msgspec.json.decode
@@ -51,16 +51,6 @@ async def real_marks(connection: Connection, cells: Cells, indicators: Iterable[
             list(indicators),
         )
     )
-
-
-async def standing(connection: Connection, units: Iterable[UUID], day: date) -> set[UUID]:
-    """Those of the units that stand on a day."""
-    rows = await connection.fetch(
-        f"SELECT u.unit_id FROM directory_unit_spans u WHERE u.unit_id = ANY($1::uuid[]) AND {in_force('u', '$2')}",
-        list(units),
-        day,
-    )
-    return {row["unit_id"] for row in rows}
 
 
 async def cells_at_lowest(

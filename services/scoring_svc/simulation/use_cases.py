@@ -14,7 +14,7 @@ from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.repository import IndicatorSet
 from services.scoring_svc.ledger.use_cases import PeriodUnknown, demand_all_units
 from services.scoring_svc.ranking.domain import Span, parse_span
-from services.scoring_svc.ranking.marks import policy_now
+from services.scoring_svc.ranking.marks import policy_now, standing
 from services.scoring_svc.ranking.repository import confirmed_periods
 from services.scoring_svc.ranking.use_cases import scored_periods
 from services.scoring_svc.simulation import repository
@@ -137,7 +137,7 @@ async def whole_of(connection: repository.Connection, base: Base, scope: Scope, 
     )  # fmt: skip
     units = {unit for cards in base.cards.values() for card in cards.values() for unit in card.evaluated_unit_ids}
     rows = await repository.names_of(connection, units, span.last)
-    ranked = await repository.standing(connection, units, span.last) if policy.standing else None
+    ranked = await standing(connection, units, span.last) if policy.standing else None
     return Whole(entries, {unit: (row["code"], row["name"]) for unit, row in rows.items()}, policy.over(span), ranked)
 
 

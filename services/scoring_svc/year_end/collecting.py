@@ -24,6 +24,7 @@ from services.scoring_svc.ledger.domain import plain
 from services.scoring_svc.ledger.evaluation import reads_peers
 from services.scoring_svc.ranking import repository as rankings
 from services.scoring_svc.ranking.domain import SCALE, parse_span
+from services.scoring_svc.ranking.marks import standing
 from services.scoring_svc.year_end import format as form
 from services.scoring_svc.year_end import repository, sources
 from services.scoring_svc.year_end.lines import (
@@ -251,13 +252,15 @@ class Collector:
                 after = (rows[-1]["board"], rows[-1]["peers"], str(rows[-1]["unit_id"]))
 
     async def _unit_lines(self, out: form.ArchiveWriter) -> None:
-        known = await units_by(self.connection, parse_span(self.result.period).last)
+        last = parse_span(self.result.period).last
+        known = await units_by(self.connection, last)
+        stood = await standing(self.connection, self._units, last)
         self._write_all(
             out,
             form.UNITS,
             [
                 {"unit_id": one.unit_id, "code": one.code, "name": one.name, "kind": one.kind, "path": one.path,
-                 "groups": dict(one.groups)}
+                 "groups": dict(one.groups), "stood": one.unit_id in stood}
                 for one in sorted(known, key=lambda unit: str(unit.unit_id))
                 if one.unit_id in self._units
             ],

@@ -24,7 +24,7 @@ def placed_differently(
     """Compare every recorded place with the one worked out from scores.
 
     Who belongs to which peers is recorded only, on the board of totals; among "all" are all that have a total, or those
-    of them that stood on the last day, as the policy says; `standing`: the units that the archive names as of that day.
+    of them that stood on the last day, as the policy says; `standing`: those that did, as the archive says.
     """
     if ranking.rules is None:
         raise Difference("the ranking states no policy")
