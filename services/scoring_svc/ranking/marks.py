@@ -17,7 +17,7 @@ import msgspec
 
 from services.scoring_svc.ranking.blending import WHOLE, SpanBlend, latest
 from services.scoring_svc.ranking.domain import PLAIN, SCALE, Policy
-from services.scoring_svc.ranking.schemas import PolicyBody, policy_of
+from services.scoring_svc.ranking.policy_schemas import PolicyBody, policy_of
 from shared.contracts.periods import parse_period
 from shared.directory.held import in_force
 

@@ -30,18 +30,9 @@ from services.scoring_svc.ranking.domain import (
 )
 from services.scoring_svc.ranking.grading import Candidate, grade
 from services.scoring_svc.ranking.marks import Cells, periods_with_cells
+from services.scoring_svc.ranking.policy_schemas import PolicyBody, PolicyIn, PolicyOut, policy_of
 from services.scoring_svc.ranking.repository import Source, Wanted
-from services.scoring_svc.ranking.schemas import (
-    CapIn,
-    PeerPlace,
-    PolicyBody,
-    PolicyIn,
-    PolicyOut,
-    RankedOut,
-    RankingIn,
-    RankingOut,
-    policy_of,
-)
+from services.scoring_svc.ranking.schemas import CapIn, PeerPlace, RankedOut, RankingIn, RankingOut
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import parse_period, periods_of_year
 from shared.contracts.scoring import RankedUnit, RankingPublished

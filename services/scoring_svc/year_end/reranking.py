@@ -8,7 +8,8 @@ import msgspec
 
 from services.scoring_svc.ranking.domain import SCALE, TOTAL, Grading, points_text
 from services.scoring_svc.ranking.grading import Candidate, grade
-from services.scoring_svc.ranking.schemas import RankingOut, policy_of
+from services.scoring_svc.ranking.policy_schemas import policy_of
+from services.scoring_svc.ranking.schemas import RankingOut
 from services.scoring_svc.year_end.lines import GradeLine, PlaceLine
 from services.scoring_svc.year_end.placing import ARCHIVED, Boards
 from services.scoring_svc.year_end.replaying import Difference

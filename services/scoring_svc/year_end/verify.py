@@ -22,7 +22,8 @@ import msgspec
 from services.scoring_svc.engine.domain import RuleRefused
 from services.scoring_svc.ranking.blending import BlendUnfit
 from services.scoring_svc.ranking.domain import parse_span
-from services.scoring_svc.ranking.schemas import RankingOut, policy_of
+from services.scoring_svc.ranking.policy_schemas import policy_of
+from services.scoring_svc.ranking.schemas import RankingOut
 from services.scoring_svc.year_end import format as form
 from services.scoring_svc.year_end.lines import CalendarLine, CardLine, EntryLine, GradeLine, Manifest, PlaceLine
 from services.scoring_svc.year_end.replaying import Difference, Replay
