@@ -133,7 +133,7 @@ async def _fill(service: RunningService) -> dict[str, UUID]:
     for shows, month in zip(("totals", "own_rows"), months, strict=True):
         rules = {
             "set": SET, "ties": "competition", "spread": "0", "groups": ["kind"], "shows": shows, "grading": None,
-            "blend": {"how": "mean", "in_part": "full", "weights": None}, "blends": [], "ranks": "all_evaluated",
+            "blend": {"how": "mean", "in_part": "full"}, "blends": [], "ranks": "all_evaluated",
         }  # fmt: skip
         assert (await office.post("/v1/ranking-policies", json=rules)).status_code == 201
         answer = await office.post("/v1/rankings", json={"set": SET, "period": month})

@@ -51,7 +51,7 @@ RANKING_POLICY: dict[str, Any] = {
     "spread": "0",
     "groups": [],
     "shows": "totals",
-    "blend": {"how": "mean", "in_part": "full", "weights": None},
+    "blend": {"how": "mean", "in_part": "full"},
     "blends": [],
     "ranks": "all_evaluated",
     "grading": {

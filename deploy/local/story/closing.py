@@ -24,7 +24,7 @@ POLICY = {
     "spread": "0",
     "groups": ["location", "size"],
     "shows": "totals",
-    "blend": {"how": "mean", "in_part": "full", "weights": None},
+    "blend": {"how": "mean", "in_part": "full"},
     "blends": [],
     "ranks": "all_evaluated",
     "grading": {

@@ -21,7 +21,7 @@ from services.scoring_svc.ledger.period_repository import PeriodRow, period_rows
 from services.scoring_svc.ledger.reading import Reader
 from services.scoring_svc.ranking import reading as ranking_reading
 from services.scoring_svc.ranking import repository as ranking
-from services.scoring_svc.ranking.blending import SpanBlend
+from services.scoring_svc.ranking.blending import Blend, SpanBlend
 from services.scoring_svc.ranking.domain import Span, parse_span
 from services.scoring_svc.ranking.marks import policy_now
 from services.scoring_svc.ranking.use_cases import scored_periods
@@ -90,6 +90,7 @@ class Gathered:
     units: Mapping[UUID, tuple[str, str]]
     people: Mapping[str, str]
     read_at: datetime
+    blend: Blend
     # Units and periods within the asker's own reach; other cells are shown to who evaluates them.
     within: Collection[tuple[UUID, str]]
     problems: Mapping[UUID, Problem] | None = field(default=None)
@@ -133,6 +134,7 @@ async def gather(
         units=units,
         people=await reading.names_of_people(connection, [who, *steps]),
         read_at=now,
+        blend=blend.blend,
         within=within,
     )
 

@@ -300,13 +300,20 @@ _IN_PART: tuple[str, str] = (
 _STANDING = ("；只排列本期最后一日存在的单位", "; units that no longer stood on the span's last day have no place")
 
 
+def blend_words(blend: Blend) -> tuple[str, str]:
+    """What an indicator's mark is, in Chinese and English; not whether it counts in part."""
+    shares = [(kind, f"{shortest(weight)}%") for kind, weight in (blend.weights or {}).items()]
+    zh, en = _HOW[blend.how]
+    return (
+        zh.format(zh="、".join(f"{_KINDS[kind]}{share}" for kind, share in shares)),
+        en.format(en=", ".join(f"{kind} {share}" for kind, share in shares)),
+    )
+
+
 def policy_words(policy: Policy, blend: Blend) -> dict[str, str]:
     """What a ranking says of itself: how totals are blended, ties ranked and numbers rounded."""
     zh, en = _TIES[policy.ties]
-    shares = [(kind, f"{shortest(weight)}%") for kind, weight in (blend.weights or {}).items()]
-    how_zh, how_en = _HOW[blend.how]
-    how_zh = how_zh.format(zh="、".join(f"{_KINDS[kind]}{share}" for kind, share in shares))
-    how_en = how_en.format(en=", ".join(f"{kind} {share}" for kind, share in shares))
+    how_zh, how_en = blend_words(blend)
     part_zh, part_en = _IN_PART if blend.in_part == "by_periods" else ("", "")
     who_zh, who_en = _STANDING if policy.ranks == "standing_at_end" else ("", "")
     said = {"mean": "mean_of_periods", "sum": "sum_of_periods", "last": "last_period", "weights": "weighted_by_kind"}

@@ -4,7 +4,7 @@ Marks come times `SCALE`, exactly. Belongs here: the parameters and the part of 
 shares, which policy holds, and which units stand. Does not belong here: boards and places (repository.py).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -104,13 +104,9 @@ async def periods_with_cells(connection: Connection, set_id: UUID, periods: Sequ
     return [row["period"] for row in rows]
 
 
-async def standing(connection: Connection, units: Iterable[UUID], day: date) -> set[UUID]:
-    """Those of the units that stand on a day."""
-    rows = await connection.fetch(
-        f"SELECT u.unit_id FROM directory_unit_spans u WHERE u.unit_id = ANY($1::uuid[]) AND {in_force('u', '$2')}",
-        list(units),
-        day,
-    )
+async def standing(connection: Connection, day: date) -> set[UUID]:
+    """The units that stand on a day."""
+    rows = await connection.fetch(f"SELECT u.unit_id FROM directory_unit_spans u WHERE {in_force('u', '$1')}", day)
     return {row["unit_id"] for row in rows}
 
 

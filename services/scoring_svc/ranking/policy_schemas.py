@@ -79,7 +79,7 @@ class BlendIn(BaseModel):
     """How an indicator's cells of a span become its mark, full marks alike; Σ of the marks is the total.
 
     `how`: the mean of its scored cells, their sum, the last one, or by `weights`: Σ weight × mean of the cells of a
-    kind of period, in percent that make 100; null otherwise. A kind that the set is scored in must have a weight, if 0.
+    kind of period, in percent that make 100; left out otherwise. A kind that the set is scored in must have one, 0 too.
     `in_part`: an indicator that has cells in only some periods (it joined, or the unit did, mid-way) counts in full, or
     in proportion to them out of the periods of their kind in the span. A sum already does, and is refused with it.
     """
@@ -88,7 +88,7 @@ class BlendIn(BaseModel):
 
     how: How
     in_part: InPart
-    weights: dict[PeriodKind, Number] | None
+    weights: dict[PeriodKind, Number] | None = None
 
 
 class SpanBlendIn(BlendIn):
@@ -97,7 +97,7 @@ class SpanBlendIn(BlendIn):
     span: SpanKind
 
 
-_MEAN = BlendIn(how="mean", in_part="full", weights=None)
+_MEAN = BlendIn(how="mean", in_part="full")
 
 
 class PolicyBody(BaseModel):
@@ -126,7 +126,7 @@ class PolicyIn(PolicyBody):
     model_config = strict(
         {
             "set": "WH2015-DISTRICT",
-            "blend": {"how": "mean", "in_part": "full", "weights": None},
+            "blend": {"how": "mean", "in_part": "full"},
             "blends": [
                 {"span": "year", "how": "weights", "in_part": "by_periods", "weights": {"month": "60", "quarter": "40"}}
             ],

@@ -28,6 +28,8 @@ ABSENT = -1
 MOST_UNITS, MOST_CELLS, REASONS = 1_000, 50, 3
 """So many moved units and changed cells a result lists, and so many indicators behind each move."""
 Indices = npt.NDArray[np.int64]
+_SCORED_BITS = 19  # a year has 19 periods: in a pattern the lowest bits say where cells are, the next where scored ones
+_CELL_BITS = (1 << _SCORED_BITS) - 1
 
 
 @dataclass(frozen=True)
@@ -75,43 +77,50 @@ class Comparison:
     blend: SpanBlend
     moved: list[_Moved] = field(default_factory=list)
     gained: npt.NDArray[np.int64] = field(init=False)
+    factors: "Factors" = field(init=False)
 
     def __post_init__(self) -> None:
         """No unit has an indicator more or less yet."""
         self.gained = np.zeros(self.units, np.int64)
+        self.factors = Factors(self.periods, self.blend)
 
     def add(self, one: Altered, rows: Rows, real: Marks, simulated: Marks) -> None:
         """Note an indicator's marks, real and simulated, over the same rows."""
         below = lcm(real.below, simulated.below)
         real, simulated = real.over(below), simulated.over(below)
-        before, had = self._parts(rows, real)
-        after, has = self._parts(rows, simulated)
+        before, had = parts_of(rows, real, self.units, self.factors)
+        after, has = parts_of(rows, simulated, self.units, self.factors)
         if one.total:
             self.gained += has.astype(np.int64) - had
         change = narrow(after - before) if one.total else np.zeros(self.units, np.int64)
         self.moved.append(
-            _Moved(one, rows, real, simulated, change, below * self._scale, _most_changed(rows, real, simulated))
+            _Moved(one, rows, real, simulated, change, below * self.factors.scale, _most_changed(rows, real, simulated))
         )
-
-    @property
-    def _scale(self) -> int:
-        """What makes every factor whole: SCALE, and what weights need beside."""
-        return SCALE * lcm(*((one / WHOLE).denominator for one in (self.blend.blend.weights or {}).values()))
-
-    def _parts(self, rows: Rows, marks: Marks) -> tuple[Numbers, npt.NDArray[np.bool_]]:
-        return parts_of(rows, marks, self.units, Factors(self.periods, self.blend, self._scale))
 
 
 @dataclass
 class Factors:
-    """By how much cells count, times `scale`, for units with cells in the same periods and states."""
+    """By how much cells count, times `scale`, for units with cells in the same periods and states.
+
+    `scale` makes every factor whole: SCALE, and what weights need beside.
+    """
 
     periods: Sequence[Period]
     blend: SpanBlend
-    scale: int
+    scale: int = field(init=False)
+    _known: dict[int, list[int]] = field(default_factory=dict)
 
-    def of(self, cells: int, scored: int) -> list[int]:
-        """The factor of each period; the numbers have a bit for every period in which there is a cell, a scored one."""
+    def __post_init__(self) -> None:
+        """Find the scale."""
+        self.scale = SCALE * lcm(*((one / WHOLE).denominator for one in (self.blend.blend.weights or {}).values()))
+
+    def of(self, pattern: int) -> list[int]:
+        """The factor of each period; a pattern says in which periods a unit has a cell, and a scored one."""
+        if pattern not in self._known:
+            self._known[pattern] = self._of(pattern & _CELL_BITS, pattern >> _SCORED_BITS)
+        return self._known[pattern]
+
+    def _of(self, cells: int, scored: int) -> list[int]:
         where = [number for number in range(len(self.periods)) if scored >> number & 1]
         kinds = Counter(period.kind for number, period in enumerate(self.periods) if cells >> number & 1)
         factors = self.blend.factors(kinds, Counter(self.periods[number].kind for number in where))
@@ -120,7 +129,7 @@ class Factors:
         found = [0] * len(self.periods)
         for number in where:
             whole = factors[self.periods[number].kind] * self.scale
-            found[number] = whole.numerator  # no denominator is left: `scale` is made for that
+            found[number] = whole.numerator  # no denominator is left
         return found
 
 
@@ -130,16 +139,14 @@ def parts_of(rows: Rows, marks: Marks, units: int, factors: Factors) -> tuple[Nu
     Units with cells in the same periods and states are told together: there are few such patterns.
     """
     scored = marks.states == SCORED
-    bits = np.left_shift(np.int64(1), rows.periods)
-    patterns = np.zeros((units, 2), np.int64)
     there = marks.states != ABSENT
-    np.bitwise_or.at(patterns[:, 0], rows.units[there], bits[there])
-    np.bitwise_or.at(patterns[:, 1], rows.units[scored], bits[scored])
-    known, pattern = np.unique(patterns, axis=0, return_inverse=True)
-    table = [factors.of(int(cells), int(of_them)) for cells, of_them in known]
-    counts = np.array([[factor != 0 for factor in row] for row in table], np.bool_).reshape(len(table), -1)
+    bits = np.left_shift(np.int64(1), rows.periods)
+    patterns = np.zeros(units, np.int64)
+    np.add.at(patterns, rows.units, there * bits + (scored * bits << _SCORED_BITS))  # a unit has one row a period
+    known, pattern = np.unique(patterns, return_inverse=True)
+    table = [factors.of(one) for one in known.tolist()]
+    counts = np.array([[factor != 0 for factor in row] for row in table], np.bool_)
     where = np.flatnonzero(scored)
-    pattern = pattern.reshape(-1)
     where = where[counts[pattern[rows.units[where]], rows.periods[where]]]
     values, at = marks.values[where], rows.units[where]
     alike = all(len(set(row) - {0}) <= 1 for row in table)
@@ -149,11 +156,11 @@ def parts_of(rows: Rows, marks: Marks, units: int, factors: Factors) -> tuple[Nu
         sums = np.zeros(units, np.int64 if fits else object)
         np.add.at(sums, at, values if fits else values.astype(object))
         one = np.array([max(row, default=0) for row in table], object)
-        return sums.astype(object) * one[pattern], patterns[:, 1] != 0
+        return sums.astype(object) * one[pattern], patterns >> _SCORED_BITS != 0
     each = np.array(table, object)[pattern[at], rows.periods[where]]
     parts = np.zeros(units, object)
     np.add.at(parts, at, values.astype(object) * each)
-    return parts, patterns[:, 1] != 0
+    return parts, patterns >> _SCORED_BITS != 0
 
 
 def _most_changed(rows: Rows, real: Marks, simulated: Marks) -> Indices:
@@ -269,7 +276,7 @@ def _because(variant: Comparison, unit: int, names: Names, below: int) -> list[d
 
 def _cell(one: _Moved, row: int, names: Names) -> dict[str, Any]:
     """A cell with what it really scored and what it would score."""
-    below = lcm(one.real.below, one.simulated.below)
+    below = one.real.below  # and the simulated one's
     return {
         "period": names.periods[int(one.rows.periods[row])],
         "real_score": _score(one.real, row, below),

@@ -137,7 +137,7 @@ async def whole_of(connection: repository.Connection, base: Base, scope: Scope, 
     )  # fmt: skip
     units = {unit for cards in base.cards.values() for card in cards.values() for unit in card.evaluated_unit_ids}
     rows = await repository.names_of(connection, units, span.last)
-    ranked = await standing(connection, units, span.last) if policy.standing else None
+    ranked = await standing(connection, span.last) if policy.standing else None
     return Whole(entries, {unit: (row["code"], row["name"]) for unit, row in rows.items()}, policy.over(span), ranked)
 
 

@@ -254,7 +254,7 @@ class Collector:
     async def _unit_lines(self, out: form.ArchiveWriter) -> None:
         last = parse_span(self.result.period).last
         known = await units_by(self.connection, last)
-        stood = await standing(self.connection, self._units, last)
+        stood = await standing(self.connection, last)
         self._write_all(
             out,
             form.UNITS,

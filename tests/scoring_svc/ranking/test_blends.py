@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from itertools import product
-from math import lcm
 from uuid import UUID
 
 import msgspec
@@ -158,10 +157,10 @@ def simulated(over: SpanBlend, inside: list[Period], cells: list[Cell]) -> dict[
     # One row more for unit 0, which has no cell: of a card that a variant takes away.
     rows = Rows(np.append(rows.periods, 0), np.append(rows.units, 0))
     states = np.array([*(States.index(one.state) for one in here), ABSENT], np.int8)
-    scale = SCALE * lcm(*((one / 100).denominator for one in (over.blend.weights or {}).values()))
+    factors = Factors(inside, over)
     marks = Marks(np.array([*values, 0], np.int64), 100, states)
-    parts, has = parts_of(rows, marks, 151, Factors(inside, over, scale))
-    return {UUID(int=int(unit)): Fraction(int(parts[unit]), 100 * scale) for unit in np.flatnonzero(has)}
+    parts, has = parts_of(rows, marks, 151, factors)
+    return {UUID(int=int(unit)): Fraction(int(parts[unit]), 100 * factors.scale) for unit in np.flatnonzero(has)}
 
 
 def test_every_factor_is_whole_times_the_scale() -> None:

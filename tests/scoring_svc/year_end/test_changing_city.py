@@ -40,7 +40,7 @@ SPAN = "2015-03-YTD"
 MOVED, GREW, MERGED, NEW = "420102", "420103", "420104", "420105"
 BEFORE, SINCE = (MOVED, GREW, MERGED), (MOVED, GREW, NEW)
 MARCH = date(2015, 3, 1)
-MEAN: dict[str, Any] = {"how": "mean", "in_part": "full", "weights": None}
+MEAN: dict[str, Any] = {"how": "mean", "in_part": "full"}
 
 
 def unit(code: str, *spans: tuple[date, date | None, str]) -> UnitChanged:
