@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from datetime import datetime
 from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from fastapi import Depends, Query, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 from starlette.types import Message
 
@@ -36,6 +38,7 @@ from shared.errors import (
     VersionRequired,
 )
 from shared.json_body import read_json
+from shared.moments import Moment
 from shared.observability import log
 
 ORDINARY_BODY = 1_000_000
@@ -44,6 +47,7 @@ _LONGEST_TRAILED = 500
 _MOST_NAMED = 100
 _TAG = re.compile(r'(?:W/)?"?([0-9]{1,10})"?')
 _MOST_VERSIONS = 2**31 - 1  # what the columns hold
+_moment: TypeAdapter[datetime] = TypeAdapter(Moment)
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -317,6 +321,17 @@ def decode_cursor(cursor: str | None, parts: int, *, ids: Sequence[int] = ()) ->
     if len(key) != parts:
         raise Malformed(details=[Detail("?cursor", "malformed")])
     return key
+
+
+def after_moment(cursor: str | None) -> tuple[datetime, UUID] | None:
+    """The key of a cursor of a list by time: a moment and an id. Raises Malformed for a cursor that was not ours."""
+    key = decode_cursor(cursor, 2, ids=(1,))
+    if key is None:
+        return None
+    try:
+        return _moment.validate_python(datetime.fromisoformat(key[0])), UUID(key[1])
+    except ValueError as error:
+        raise Malformed(details=[Detail("?cursor", "malformed")]) from error
 
 
 Limit = Annotated[int, Query(ge=1, le=500, description="How many objects a page has at most")]

@@ -24,8 +24,10 @@ from shared.observability import log
 
 Connection: TypeAlias = asyncpg.Connection | asyncpg.Pool
 _MOST_TRIES = 3
+_MOST_CLAIMS = 5  # more than tries: a process may also be ended for reasons that are not the job's
 _AGAIN_SECONDS = 1.0
 _BEAT_SECONDS = 0.5
+_GOODBYE_SECONDS = 2.0
 
 
 def leased_columns() -> list[Column[Any]]:
@@ -117,6 +119,15 @@ class Jobs:
             timedelta(seconds=seconds),
         )
 
+    async def hand_back(self, connection: Connection, taken: Claim) -> None:
+        """Give a job back that nothing is wrong with: it may be taken at once, and this does not count as a try."""
+        await connection.execute(
+            f"UPDATE {self.table} SET claimed_until = NULL, claim_token = NULL, tries = tries - 1 "
+            f"WHERE {self.key} = $1 AND claim_token = $2",
+            taken.job_id,
+            taken.token,
+        )
+
 
 @dataclass
 class Progress:
@@ -144,7 +155,8 @@ class Worker:
 
     `work` finds the result and gives what writes it: that runs in the transaction that ends the job, which is taken
     back if the lease no longer holds. A refusal ends the job as failed with its code; what breaks is tried again,
-    three times in all.
+    three times in all. A job whose takers all fell silent, five of them, is not begun a sixth time: it would end the
+    next process too, and keeps from their turn the jobs behind it. A process that is shut down gives its job back.
     """
 
     database: Database
@@ -178,6 +190,10 @@ class Worker:
         taken = await self.jobs.claim(self.database.reads, uuid4(), self.lease)
         if taken is None:
             return False
+        if taken.row["tries"] > _MOST_CLAIMS:
+            log().error("job ended every process that took it", jobs=self.jobs.table, job=str(taken.job_id))
+            await self._end(taken, "failed", "takers_fell_silent", None)
+            return True
         progress = Progress(taken.row["total"])
         work = asyncio.ensure_future(self._work(taken, progress))
         beat = asyncio.ensure_future(self._keep(taken, progress))
@@ -185,6 +201,12 @@ class Worker:
             await asyncio.wait({work, beat}, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
                 await work
+        except asyncio.CancelledError:
+            await end_all([work, beat])
+            with suppress(Exception):  # whoever does not hear of it waits for the lease
+                async with asyncio.timeout(_GOODBYE_SECONDS):
+                    await self.jobs.hand_back(self.database.reads, taken)
+            raise
         finally:
             await end_all([work, beat])
         return True

@@ -1,5 +1,6 @@
 """The real servers that tests run on: one PostgreSQL and one NATS for the whole session, databases fresh for each."""
 
+import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,9 @@ from deploy.local.nats import Nats
 from deploy.local.postgres import Postgres
 from shared.testing import Dsns, TestIssuer, issuer_for_tests
 from shared.testing import fresh_database as make_fresh_database
+
+# Who delivers an event by hand looks at every score right afterwards; waiting is tried where it is asked for.
+os.environ.setdefault("LIANDONG_GROUP_PAUSE_SECONDS", "0")
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -30,11 +30,15 @@ class _BusinessTime:
     """The one clock of this process; real time until the composition root says otherwise."""
 
     clock = Clock()
+    pause = 0.0
 
 
-def keep_time_by(clock: Clock) -> None:
-    """Let handlers read this business clock: what they enter into the ledger is dated by it."""
-    _BusinessTime.clock = clock
+def keep_time_by(clock: Clock, pause: float) -> None:
+    """Let handlers read this business clock: what they enter into the ledger is dated by it.
+
+    `pause`: seconds for which a group of units that see each other is not scored again for the next fact.
+    """
+    _BusinessTime.clock, _BusinessTime.pause = clock, pause
 
 
 async def on_unit(uow: UnitOfWork, event: UnitChanged, _: Envelope) -> None:
@@ -68,7 +72,7 @@ async def on_card(uow: UnitOfWork, event: IndicatorPublished, _: Envelope) -> No
 
 async def on_facts(uow: UnitOfWork, event: FactsRecorded, _: Envelope) -> None:
     """Keep the facts and score what depends on them."""
-    await apply_facts(uow, event, _BusinessTime.clock.now())
+    await apply_facts(uow, event, _BusinessTime.clock.now(), _BusinessTime.pause)
 
 
 async def on_makeup(uow: UnitOfWork, event: MakeupVerified, _: Envelope) -> None:

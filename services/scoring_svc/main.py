@@ -11,6 +11,7 @@ from services.scoring_svc.documents.worker import Reports, run_reports
 from services.scoring_svc.engine.api import router as engine
 from services.scoring_svc.event_handlers import HANDLERS, keep_time_by
 from services.scoring_svc.ledger.api import router as ledger
+from services.scoring_svc.ledger.coalescing import GroupScorer
 from services.scoring_svc.ledger.correction_api import router as corrections
 from services.scoring_svc.ledger.period_api import router as periods
 from services.scoring_svc.people.api import router as people
@@ -59,9 +60,10 @@ def create_app(settings: ScoringSettings | None = None) -> FastAPI:
             year_end_reading,
         ],
         handlers=HANDLERS,
-        background=[_close_clients, _simulate, _recompute, run_reports, _archive],
+        background=[_close_clients, _score_groups, _simulate, _recompute, run_reports, _archive],
     )
-    keep_time_by(app.state.clock)
+    keep_time_by(app.state.clock, settings.group_pause_seconds)
+    app.state.groups = GroupScorer(app.state.database, app.state.clock, settings.group_pause_seconds)
     app.state.ranking_pages = Pages()
     app.state.simulations = simulating(
         app.state.database, app.state.clock, settings.simulation_lease_seconds, settings.simulation_poll_seconds
@@ -87,6 +89,11 @@ async def _close_clients(app: FastAPI) -> None:
     finally:
         if app.state.submission is not None:
             await app.state.submission.close()
+
+
+async def _score_groups(app: FastAPI) -> None:
+    """Score the groups that wait for the life of the process."""
+    await app.state.groups.run()
 
 
 async def _simulate(app: FastAPI) -> None:

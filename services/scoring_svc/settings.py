@@ -8,6 +8,7 @@ from shared.settings import Settings
 class ScoringSettings(Settings):
     """`submission_url`: where submission_svc answers, which ends collecting when a period is fenced.
 
+    `group_pause_seconds`: units that see each other (rank rules) are scored at most once in so long for new facts.
     `simulation_worker`: whether this process runs simulations, or leaves them to others.
     `simulation_lease_seconds`: how long one that took a simulation may be silent before another takes it.
     `simulation_cells_at_once`: up to so many cells are simulated while the caller waits; more become a job.
@@ -24,6 +25,7 @@ class ScoringSettings(Settings):
     """
 
     submission_url: str | None = None
+    group_pause_seconds: float = 0.25
     simulation_worker: bool = True
     simulation_lease_seconds: float = 15.0
     simulation_poll_seconds: float = 2.0

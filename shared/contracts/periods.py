@@ -8,7 +8,7 @@ from typing import Literal
 
 PeriodKind = Literal["month", "quarter", "half_year", "year"]
 
-_FORM = re.compile(r"(?P<year>[12]\d{3})(?:-(?:(?P<month>0[1-9]|1[0-2])|Q(?P<quarter>[1-4])|H(?P<half>[12])))?\Z")
+_FORM = re.compile(r"(?P<year>[12][0-9]{3})(?:-(?:(?P<month>0[1-9]|1[0-2])|Q(?P<quarter>[1-4])|H(?P<half>[12])))?\Z")
 
 
 @dataclass(frozen=True, order=True)

@@ -22,6 +22,7 @@ NAMES = (
     "whatif",
     "score_city_year",
     "rescore_latency",
+    "score_national_month",
 )
 
 

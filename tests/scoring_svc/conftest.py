@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from deploy.local.postgres import Postgres
+from services.scoring_svc.event_handlers import keep_time_by
 from shared.clock import SHANGHAI, Clock
 from shared.testing import TestIssuer, running_service
 from tests.scoring_svc.ledger.city import City, Submission, found_city, publish, serving
@@ -54,6 +55,7 @@ async def bare_city(standing_city: City) -> City:
     service, submission = standing_city.service, standing_city.submission
     await _empty(service.dsns.owner)
     service.app.state.clock.set(_MORNING, by="test")  # a test before may have lived into another month
+    keep_time_by(service.app.state.clock, pause=0)  # the clock of handlers is the process's; others may have run in it
     submission.asked.clear()
     submission.down = False
     return await found_city(service, submission)

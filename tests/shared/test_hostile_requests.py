@@ -2,9 +2,9 @@
 
 import base64
 from collections.abc import AsyncIterator, MutableMapping
-from datetime import timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Annotated, Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -12,7 +12,8 @@ from fastapi import APIRouter
 from pydantic import TypeAdapter, ValidationError
 
 from shared.auth import Actor
-from shared.http import TransactionalRoute, permits
+from shared.errors import Malformed
+from shared.http import TransactionalRoute, after_moment, permits
 from shared.json_body import read_json
 from shared.moments import Moment
 from shared.testing import RunningService
@@ -97,6 +98,18 @@ async def test_the_trail_refuses_what_it_cannot_look_for(plain: RunningService, 
 def test_a_moment_outside_the_calendar_is_refused(text: str) -> None:
     with pytest.raises(ValidationError, match="1900"):
         TypeAdapter(Moment).validate_python(text)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2015-01-01T00:00:00", "2015-01-01", "", "\0", "١"],
+)
+def test_a_cursor_whose_moment_no_column_can_be_compared_with_was_not_ours(moment: str) -> None:
+    key = str(uuid4())
+    with pytest.raises(Malformed):
+        after_moment(_cursor(moment, key))
+    now = "2015-01-01 00:00:00.000001+00:00"
+    assert after_moment(_cursor(now, key)) == (datetime.fromisoformat(now), UUID(key)), "the control"
 
 
 def test_a_moment_within_can_be_told_in_any_zone() -> None:

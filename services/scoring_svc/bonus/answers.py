@@ -1,37 +1,20 @@
 """Rows as the room's answers, what a body says as the verbs take it, and the cursor that all its lists share."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 import msgspec
 
 from services.scoring_svc.bonus.ledger_schemas import BonusTableOut, ExternalLossIn, ExternalLossOut
 from services.scoring_svc.bonus.losses import Loss
-from services.scoring_svc.bonus.reading import After
 from services.scoring_svc.bonus.requesting import Content
 from services.scoring_svc.bonus.schemas import BonusRequestIn, BonusRequestOut, UnitEntryOut
 from services.scoring_svc.ledger.api import MOST_VERSIONS, period_named, set_named
 from shared.db import UnitOfWork
 from shared.errors import Detail, Malformed
 from shared.http import decode_cursor, encode_cursor
-
-
-def after_moment(cursor: str | None) -> After:
-    """The key of a cursor: a moment and an id. Raises Malformed for a cursor that was not ours."""
-    key = decode_cursor(cursor, 2, ids=(1,))
-    if key is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(key[0])
-    except ValueError as error:
-        raise Malformed(details=[Detail("?cursor", "malformed")]) from error
-    if moment.tzinfo is None:
-        raise Malformed(details=[Detail("?cursor", "malformed")])
-    return moment, UUID(key[1])
 
 
 def after_version(cursor: str | None) -> tuple[str, int] | None:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from services.scoring_svc.bonus import awarding, reading, requesting
 from services.scoring_svc.bonus import request_repository as repository
-from services.scoring_svc.bonus.answers import after_moment, content_of, entry_out, onward, request_out
+from services.scoring_svc.bonus.answers import content_of, entry_out, onward, request_out
 from services.scoring_svc.bonus.domain.awards import RequestState
 from services.scoring_svc.bonus.request_repository import BonusRequest
 from services.scoring_svc.bonus.schemas import (
@@ -25,7 +25,7 @@ from services.scoring_svc.bonus.schemas import (
 from services.scoring_svc.ledger.api import Code, clock_of, reader_of
 from shared.auth import Actor
 from shared.db import UnitOfWork
-from shared.http import Cursor, IfMatch, Limit, TransactionalRoute, Uow, etag, permits
+from shared.http import Cursor, IfMatch, Limit, TransactionalRoute, Uow, after_moment, etag, permits
 
 router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["bonus"])
 

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Path, Request, Response
 
 from services.scoring_svc.bonus import losses, reading
 from services.scoring_svc.bonus.answers import (
-    after_moment,
     after_version,
     entry_out,
     loss_of,
@@ -39,6 +38,7 @@ from shared.http import (
     Limit,
     TransactionalRoute,
     Uow,
+    after_moment,
     etag,
     if_match,
     permits,

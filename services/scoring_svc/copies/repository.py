@@ -172,6 +172,13 @@ async def cards_of_set(connection: Connection, set_id: UUID, period: Period) -> 
     return _governing(await _bodies(connection, "set_id = $1", set_id), period)
 
 
+async def cards_governing(
+    connection: Connection, indicators: Iterable[UUID], period: Period
+) -> list[IndicatorPublished]:
+    """The cards of these indicators that govern a period, in the order of their ids."""
+    return _governing(await _bodies(connection, "indicator_id = ANY($1::uuid[])", list(indicators)), period)
+
+
 async def cards_of_indicator(connection: Connection, indicator_id: UUID) -> list[IndicatorPublished]:
     """All versions of a card."""
     return await _bodies(connection, "indicator_id = $1", indicator_id)

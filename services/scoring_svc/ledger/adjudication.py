@@ -143,6 +143,9 @@ def settled(scored: Scored, exclusion: Exclusion | None, decisions: Sequence[Adj
         return Scored(scored.unit_id, "exempt", scored.full_marks, note=decided.reason, inputs=scored.inputs)
     entry = Entry(decided.source, None, str(decided.value))
     score = Decimal(str(decided.value))
+    score = score or abs(
+        score
+    )  # no column keeps the sign of nought, so the replay would differ from the ledger for ever
     return Scored(
         scored.unit_id, "scored", scored.full_marks, score, note=decided.reason, entries=(entry,), inputs=scored.inputs
     )

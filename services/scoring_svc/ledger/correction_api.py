@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from services.scoring_svc.bonus.answers import after_moment, onward
+from services.scoring_svc.bonus.answers import onward
 from services.scoring_svc.ledger import correction_repository as repository
 from services.scoring_svc.ledger import corrections
 from services.scoring_svc.ledger.api import Code, clock_of, period_named, reader_of, set_named
@@ -23,7 +23,7 @@ from services.scoring_svc.ledger.corrections import Asked
 from shared.auth import Actor
 from shared.db import UnitOfWork
 from shared.errors import NotFound
-from shared.http import Cursor, IfMatch, Limit, TransactionalRoute, Uow, etag, permits
+from shared.http import Cursor, IfMatch, Limit, TransactionalRoute, Uow, after_moment, etag, permits
 
 router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["ledger"])
 Reads = Annotated[Actor, permits("scores.read")]

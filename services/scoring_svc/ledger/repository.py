@@ -233,7 +233,7 @@ async def put_cells(
         known = standing.get((row.group.card.indicator_id, row.scored.unit_id)) if standing else None
         if known is None:
             added.append(row)
-        elif known != Standing(row.scored, row.entered, confirmed, row.group.card.version):
+        else:
             again.append(row)
     if added:
         await copy_lines(driver, "cells", _CELL_COLUMNS, _cell_lines(added, confirmed=confirmed, at=at))

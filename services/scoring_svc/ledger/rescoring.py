@@ -29,10 +29,11 @@ from services.scoring_svc.ledger.entering import (
     tell_digest,
     tell_scores,
 )
-from services.scoring_svc.ledger.evaluation import Group, score_all
+from services.scoring_svc.ledger.evaluation import Group, reads_peers, score_all
 from services.scoring_svc.ledger.gathering import Changed, Read, Wanted, gather, read_as_confirmed
 from services.scoring_svc.ledger.period_repository import PeriodRow
 from services.scoring_svc.ledger.repository import CellRow, cell_row
+from services.scoring_svc.ledger.turns import take_turns, wait_no_longer
 from services.scoring_svc.ledger.withdrawing import withdraw_dropped
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period, parse_period
@@ -45,12 +46,16 @@ _BESIDE_THE_LOOP = 4  # so many groups are evaluated in a thread, so that reques
 
 @dataclass(frozen=True)
 class Cause:
-    """When something came: an amendment if it is one, or a decision and the units whose cells it is about."""
+    """When something came: an amendment if it is one, or a decision and the units whose cells it is about.
+
+    `pause`: for so many seconds after a fact a group of units that see each other is not scored for the next one.
+    """
 
     at: datetime
     amendment: Amendment | None = None
     decided: Adjudication | None = None
     concerns: frozenset[UUID] = frozenset()
+    pause: float = 0.0
 
     def occasion(self, timing: Literal["immediate", "confirmed"], who: str) -> Occasion:
         """As the ledger says it. What a decision says of a unit is not told to the unit's peers."""
@@ -75,8 +80,11 @@ class Rescored:
     changed: int = 0
 
 
-async def apply_facts(uow: UnitOfWork, event: FactsRecorded, at: datetime) -> None:
-    """Keep a chunk of facts and score the cells that depend on those that are new; a repeated chunk changes nothing."""
+async def apply_facts(uow: UnitOfWork, event: FactsRecorded, at: datetime, pause: float = 0.0) -> None:
+    """Keep a chunk of facts and score the cells that depend on those that are new; a repeated chunk changes nothing.
+
+    `pause` in seconds: see coalescing.
+    """
     driver = await uow.driver()
     period = parse_period(event.period)
     metrics = {fact.metric_id for fact in event.facts}
@@ -85,7 +93,7 @@ async def apply_facts(uow: UnitOfWork, event: FactsRecorded, at: datetime) -> No
     changed = await copies.keep_facts(driver, event)
     if changed:
         cards = await copies.cards_reading(driver, {metric for metric, _ in changed}, period)
-        await rescore(uow, period, cards, changed, Cause(at, event.amendment))
+        await rescore(uow, period, cards, changed, Cause(at, event.amendment, pause=pause))
 
 
 async def apply_card(uow: UnitOfWork, card: IndicatorPublished, at: datetime) -> None:
@@ -143,7 +151,6 @@ async def apply_surroundings(uow: UnitOfWork, at: datetime, *, calendar: bool, u
 
 async def score_again(
     uow: UnitOfWork,
-    set_id: UUID,
     period: Period,
     indicators: Collection[UUID],
     units: Sequence[UUID] | None,
@@ -158,9 +165,10 @@ async def score_again(
     await copies.hold_surroundings(driver, alone=False)
     cards: list[IndicatorPublished] = []
     while True:
-        of_set = await copies.cards_of_set(driver, set_id, period)
-        known, cards = cards, [card for card in of_set if card.indicator_id in indicators]
+        known, cards = cards, await copies.cards_governing(driver, indicators, period)
         if known == cards:
+            if units is None:
+                await wait_no_longer(driver, period.key, indicators)
             return await rescore(uow, period, cards, None, Cause(at), units)
         await copies.hold_metrics(driver, {metric for card in cards for metric in metrics_of(card)}, alone=False)
 
@@ -183,6 +191,8 @@ async def rescore(
     states: dict[UUID, PeriodRow] = {}
     for set_id in sorted({card.set_id for card in cards}):
         states[set_id] = await _hold(uow, set_id, period)
+    if cause.pause:
+        cards = await _without_waiting(uow, period, states, cards, cause.pause)
     chain = await copies.chain(await uow.driver(), states, period)
     # A card, a group or a calendar that comes after confirmation does not reach back; only facts are amended.
     reaches_back = changed is not None or cause.decided is not None
@@ -196,7 +206,7 @@ async def rescore(
         level = chain.levels(waiting.values())[0]
         for card in level:
             del waiting[card.indicator_id]
-        done, others = await _rescore(uow, period, states, level, wanted, cause)
+        done, others = await _rescore(uow, period, states, level, wanted, cause, chain.readers)
         cells, written = cells + done.cells, written + done.changed
         for indicator, changed_units in others.items():
             for reader in chain.readers.get(indicator, ()):
@@ -206,6 +216,25 @@ async def rescore(
     return Rescored(cells, written)
 
 
+async def _without_waiting(
+    uow: UnitOfWork,
+    period: Period,
+    states: Mapping[UUID, PeriodRow],
+    cards: Sequence[IndicatorPublished],
+    pause: float,
+) -> list[IndicatorPublished]:
+    """The cards without those whose groups wait. What enters the ledger never waits: amendments, immediate losses."""
+    may_wait = {
+        card.indicator_id
+        for card in cards
+        if states[card.set_id].state not in _ENTERED and not card.immediate and reads_peers(card)
+    }
+    if not may_wait:
+        return [*cards]
+    turn = await take_turns(await uow.driver(), period.key, may_wait, pause)
+    return [card for card in cards if card.indicator_id in turn or card.indicator_id not in may_wait]
+
+
 async def _rescore(
     uow: UnitOfWork,
     period: Period,
@@ -213,8 +242,12 @@ async def _rescore(
     cards: Sequence[IndicatorPublished],
     wanted: Wanted,
     cause: Cause,
+    readers: Collection[UUID],
 ) -> tuple[Rescored, Mapping[UUID, set[UUID]]]:
-    """Score the wanted cells of cards that do not read each other; also returns which units' cells are others now."""
+    """Score the wanted cells of cards that do not read each other.
+
+    Also returns which units' cells are others now, of the indicators that somebody reads.
+    """
     driver = await uow.driver()
     indicators = [card.indicator_id for card in cards]
     await repository.hold_groups(driver, period.key, indicators)
@@ -245,6 +278,8 @@ async def _rescore(
             written += await _put_provisional(uow, set_id, period, results, standing, cause)
         for group, cells in results:
             indicator = group.card.indicator_id
+            if indicator not in readers:
+                continue
             others[indicator] = {
                 cell.unit_id
                 for cell in cells
@@ -290,11 +325,12 @@ async def _put_provisional(
     for group, cells in results:
         now: list[Scored] = []
         for cell in cells:
-            known = standing.get((group.card.indicator_id, cell.unit_id))
+            known = standing.get((group.card.indicator_id, cell.unit_id)) if standing else None
             entered = known.entered if known else 0
             if group.card.immediate and cell.settled and (entered or cell.loss > NOTHING):
                 now.append(cell)
-            else:
+            # Among thousands of peers most stay where they were.
+            elif known != Standing(cell, entered, confirmed=False, card_version=group.card.version):
                 rows.append(cell_row(group, cell, entered))
         if now:
             at_once.append((group, now))

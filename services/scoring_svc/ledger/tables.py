@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    text,
 )
 
 from services.scoring_svc.metadata import metadata
@@ -63,6 +64,17 @@ cells = Table(
     Column("at", _MOMENT, nullable=False),
     Index("ix_cells_set_id", "set_id", "period"),
     Index("ix_cells_unit_id", "unit_id", "period"),
+)
+
+# When the units of an indicator that see each other were last scored because of a fact, and whether newer facts wait.
+group_turns = Table(
+    "group_turns",
+    metadata,
+    Column("period", Text, primary_key=True),
+    Column("indicator_id", Uuid, primary_key=True),
+    Column("scored_at", _MOMENT, nullable=False, comment="real time"),
+    Column("waits", Boolean, nullable=False),
+    Index("ix_group_turns_waits", "scored_at", postgresql_where=text("waits")),
 )
 
 cell_versions = Table(

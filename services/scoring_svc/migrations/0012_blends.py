@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "scoring_svc_blends"
-down_revision = "scoring_svc_rulings"
+down_revision = "scoring_svc_group_turns"
 branch_labels = None
 depends_on = None
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from services.scoring_svc.bonus.answers import after_moment, after_version, onward
+from services.scoring_svc.bonus.answers import after_version, onward
 from services.scoring_svc.bonus.shapes import Code as NewCode
 from services.scoring_svc.ledger.api import MOST_VERSIONS, Code, clock_of, period_named
 from services.scoring_svc.people import marking, publishing, reading, sources, use_cases
@@ -40,6 +40,7 @@ from shared.http import (
     Permits,
     TransactionalRoute,
     Uow,
+    after_moment,
     decode_cursor,
     encode_cursor,
     etag,

@@ -78,6 +78,16 @@ class PersonUnknown(Refused):
     zh, en = "没有工号 {people}", "There is nobody with the staff number {people}"
 
 
+class PersonOfNoUnit(Refused):
+    """A round is for who serves, or held a post, at or below its unit: nobody else's people are taken into it."""
+
+    status, code = 422, "person_of_no_unit"
+    zh, en = (
+        "{person} 在考核期内不属于该轮考评的单位及其下级",
+        "{person} neither serves nor held a post in the round's unit",
+    )
+
+
 class RoundNotOpen(Refused):
     """Marks are taken, and a round is closed, while it is open."""
 
@@ -244,7 +254,7 @@ async def state_postings(uow: UnitOfWork, known: Round, person_code: str, body: 
     """State the postings of a person by day, with the reason; also of somebody who was not assessed so far.
 
     Results that are published stay until the office publishes again.
-    Raises PersonUnknown, PeopleInOtherRound, PostingsRefused.
+    Raises PersonUnknown, PeopleInOtherRound, PostingsRefused, PersonOfNoUnit.
     """
     driver = await uow.driver()
     scheme, _ = await scheme_of(driver, known)
@@ -260,6 +270,9 @@ async def state_postings(uow: UnitOfWork, known: Round, person_code: str, body: 
     postings = [Posting(units[one.unit], one.post, one.first, one.until, "stated") for one in body.postings]
     demand_orderly(period, postings, [one.code for one in scheme.posts])
     before = await repository.members_of(driver, known.round_id, person)
+    if person not in before:
+        days = [(one.unit_id, one.first) for one in postings]
+        await _demand_belongs(driver, known, person_code, [*days, (people[person_code].unit_id, now.date())])
     after = replace(known, version=known.version + 1)
     await repository.save_round(driver, after)
     codes = {unit: code for code, unit in units.items()}
@@ -272,6 +285,15 @@ async def state_postings(uow: UnitOfWork, known: Round, person_code: str, body: 
         after={"person": person_code, "postings": msgspec.to_builtins(postings), "reason": body.reason},
     )
     return after
+
+
+async def _demand_belongs(
+    driver: asyncpg.Connection, known: Round, person: str, places: Sequence[tuple[UUID, date]]
+) -> None:
+    """Raise PersonOfNoUnit unless one of the places, units on days, lies at or below the round's unit."""
+    paths = await sources.paths_on(driver, [*places, *((known.unit_id, day) for _, day in places)])
+    if not any(paths[known.unit_id, day][-1] in paths.get((unit, day), ()) for unit, day in places):
+        raise PersonOfNoUnit(person=person)
 
 
 # --- closing --------------------------------------------------------------------------------------------------------

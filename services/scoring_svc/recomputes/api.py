@@ -1,6 +1,5 @@
 """Routes of recomputes: a whole set in some periods is scored again, or replayed once it is confirmed, by a job."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -23,7 +22,7 @@ from services.scoring_svc.recomputes.schemas import (
 from shared.auth import Actor
 from shared.db import UnitOfWork
 from shared.errors import Detail, Malformed, OutsideScope
-from shared.http import Cursor, Limit, TransactionalRoute, Uow, decode_cursor, encode_cursor, permits
+from shared.http import Cursor, Limit, TransactionalRoute, Uow, after_moment, decode_cursor, encode_cursor, permits
 from shared.leased import Worker
 
 router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["recomputes"])
@@ -69,8 +68,7 @@ async def list_recomputes(
     """The recomputes of a set, the newest first."""
     found = await set_named(uow, code)
     await _demand(uow, actor, found.set_id, request)
-    key = decode_cursor(cursor, 2, ids=(1,))
-    rows = await repository.recomputes_of(await uow.driver(), found.set_id, _after(key), limit + 1)
+    rows = await repository.recomputes_of(await uow.driver(), found.set_id, after_moment(cursor), limit + 1)
     last = rows[limit - 1] if len(rows) > limit else None
     items = [_out(row, code) for row in rows[:limit]]
     return RecomputesOut(items=items, next=encode_cursor(last["made_at"], last["recompute_id"]) if last else None)
@@ -126,15 +124,6 @@ async def _demand(uow: UnitOfWork, actor: Actor, set_id: UUID, request: Request)
     cards = await copies.cards_within(await uow.driver(), set_id)
     today = clock_of(request).today()
     await demand_all_units(uow, actor, "recomputes.read", cards, today, today)
-
-
-def _after(key: list[str] | None) -> tuple[datetime, UUID] | None:
-    if key is None:
-        return None
-    try:
-        return datetime.fromisoformat(key[0]), UUID(key[1])
-    except ValueError as error:
-        raise Malformed(details=[Detail("?cursor", "malformed")]) from error
 
 
 def _out(row: asyncpg.Record, code: str) -> RecomputeOut:

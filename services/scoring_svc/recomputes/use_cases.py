@@ -55,7 +55,7 @@ async def run_piece(
     began, driver = time.perf_counter(), await uow.driver()
     state = await periods.period_row(driver, set_id, period)
     if state is None or state.state in {"open", "fenced"}:
-        done = await score_again(uow, set_id, parse_period(period), indicators, units, now)
+        done = await score_again(uow, parse_period(period), indicators, units, now)
         cells, changed = done.cells, done.changed
     else:
         replayed = [one async for one in replay(driver, period, indicators, units)]

@@ -1,6 +1,5 @@
 """Routes of simulations, weights, diagnostics, pre-heats. What is simulated is answered under /v1/simulations only."""
 
-from datetime import datetime
 from fractions import Fraction
 from typing import Annotated, Any
 from uuid import UUID
@@ -29,13 +28,13 @@ from services.scoring_svc.simulation.use_cases import Scope, SimulationNotDone
 from services.scoring_svc.simulation.variants import Base
 from shared.auth import Actor
 from shared.db import UnitOfWork
-from shared.errors import Detail, Malformed, NotFound
+from shared.errors import NotFound
 from shared.http import (
     Cursor,
     Limit,
     TransactionalRoute,
     Uow,
-    decode_cursor,
+    after_moment,
     encode_cursor,
     permits,
     takes_up_to,
@@ -95,9 +94,10 @@ async def list_simulations(
     found = await set_named(uow, code)
     today = parse_span(str(clock_of(request).today().year))
     scope = await _scope(uow, actor, "simulations.read", found, today, request)
-    key = decode_cursor(cursor, 2, ids=(1,))
     departments = None if scope.departments is None else sorted(scope.departments)
-    rows = await repository.simulations_of(await uow.driver(), found.set_id, departments, _after(key), limit + 1)
+    rows = await repository.simulations_of(
+        await uow.driver(), found.set_id, departments, after_moment(cursor), limit + 1
+    )
     last = rows[limit - 1] if len(rows) > limit else None
     items = [await _out(uow, row, found.code) for row in rows[:limit]]
     return SimulationsOut(items=items, next=encode_cursor(last["made_at"], last["simulation_id"]) if last else None)
@@ -219,15 +219,6 @@ async def _readable(uow: UnitOfWork, actor: Actor, simulation_id: UUID, request:
     today = clock_of(request).today()
     await use_cases.demand_readable(uow, actor, row["set_id"], parse_span(row["period"]), row["departments"], today)
     return row
-
-
-def _after(key: list[str] | None) -> tuple[datetime, UUID] | None:
-    if key is None:
-        return None
-    try:
-        return datetime.fromisoformat(key[0]), UUID(key[1])
-    except ValueError as error:
-        raise Malformed(details=[Detail("?cursor", "malformed")]) from error
 
 
 async def _code_of(uow: UnitOfWork, set_id: UUID) -> str:

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 from uuid import UUID
 
+import asyncpg
 import msgspec
 from fastapi import APIRouter, BackgroundTasks, Request, Response
 
@@ -38,6 +39,9 @@ from shared.http import (
 from shared.leased import Worker
 
 router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["year end"])
+
+# Steps whose document and reason speak of single units; those units read them at the appeal or the use itself.
+_OF_UNITS = frozenset({"decide", "use", "withdraw_use"})
 
 Reads = Annotated[Actor, permits("year_end.read")]
 Runs = Annotated[Actor, permits("year_end.run")]
@@ -198,6 +202,14 @@ def members(known: YearResult, code: str) -> dict[str, Any]:
     return {name: value for name, value in asdict(known).items() if name not in {"set_id", "basis"}} | {"set": code}
 
 
+def _seen_by(actor: Actor, step: asyncpg.Record) -> StepOut:
+    """A step as the actor may see it: what is said of single units is for who reaches everything."""
+    told = StepOut.of(step, details=msgspec.json.decode(step["details"]))
+    if step["step"] in _OF_UNITS and not actor.reach("year_end.read").everything:
+        return told.model_copy(update={"document": "", "reason": ""})
+    return told
+
+
 async def card(
     request: Request, response: Response, uow: UnitOfWork, actor: Actor, known: YearResult
 ) -> YearResultCardOut:
@@ -208,11 +220,11 @@ async def card(
     if known.state == "noticed" and actor.may("year_end.run"):
         found = await use_cases.find_holdups(uow, known, clock_of(request).today())
     archive = await repository.archive(driver, known.result_id)
-    steps = await repository.steps_of(driver, known.result_id)
+    steps = [_seen_by(actor, step) for step in await repository.steps_of(driver, known.result_id)]
     etag(response, known.version)
     return YearResultCardOut(
         **members(known, code),
-        steps=[StepOut.of(step, details=msgspec.json.decode(step["details"])) for step in steps],
+        steps=steps,
         holdups=None if found is None else [HoldupOut.model_validate(asdict(one)) for one in found],
         archive=ArchiveOut.of(archive) if archive else None,
     )

@@ -1,5 +1,6 @@
 """Evaluates the cells of an archive again, with the engine and nothing but the archive. Pure."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -30,8 +31,18 @@ _evaluation = msgspec.json.Decoder(EvaluationLine).decode
 _card = msgspec.json.Decoder(IndicatorPublished).decode
 
 
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+|/[0-9]+)?")
+
+
 class Difference(Exception):
     """The archive says something else than what follows from it."""
+
+
+def exact(text: str) -> Fraction:
+    """The number that an archive's text says. Raises Difference: an exponent would take years and all memory."""
+    if not _NUMBER.fullmatch(text):
+        raise Difference(f"{text!r} is no number of an archive")
+    return Fraction(text)
 
 
 @dataclass
@@ -67,7 +78,7 @@ class Replay:
 
     def add_entry(self, line: EntryLine) -> None:
         """Take an award or external loss."""
-        self.entries.append((line.unit_id, Fraction(line.points)))
+        self.entries.append((line.unit_id, exact(line.points)))
 
     def evaluate(self, text: bytes) -> Iterator[str]:
         """Evaluate a line of evaluations again; what differs, in words."""
@@ -108,8 +119,8 @@ class Replay:
         self._last = here
 
     def _count(self, card: IndicatorPublished, line: EvaluationLine, cell: CellLine) -> None:
-        full_marks = Fraction(cell.full_marks)
-        points = None if cell.state != "scored" or cell.score is None else Fraction(cell.score)
+        full_marks = exact(cell.full_marks)
+        points = None if cell.state != "scored" or cell.score is None else exact(cell.score)
         tally = self.marks.setdefault((line.indicator_id, cell.unit_id), Tally())
         tally.add(parse_period(line.period), points, full_marks)
         if card.type == "veto" and points is not None and points < full_marks:
@@ -171,7 +182,7 @@ def _compared(where: str, cell: CellLine, evaluated: Scored, decided: Sequence[A
         ("full marks", cell.full_marks, plain(found.full_marks)),
         ("score", cell.score, told),
         ("entries", own, found.entries),
-        ("sum of all entries", sum((Fraction(one.points) for one in cell.entries), Fraction(0)), Fraction(told or 0)),
+        ("sum of all entries", sum((exact(one.points) for one in cell.entries), Fraction(0)), Fraction(told or 0)),
     )
     for name, recorded, worked_out in pairs:
         if recorded != worked_out:

@@ -12,7 +12,7 @@ from services.scoring_svc.ranking.policy_schemas import policy_of
 from services.scoring_svc.ranking.schemas import RankingOut
 from services.scoring_svc.year_end.lines import GradeLine, PlaceLine
 from services.scoring_svc.year_end.placing import ARCHIVED, Boards
-from services.scoring_svc.year_end.replaying import Difference
+from services.scoring_svc.year_end.replaying import Difference, exact
 
 
 def placed_differently(
@@ -89,7 +89,7 @@ def _graded(
         if line.peers == grading.within or line.peers.startswith(f"{grading.within}:"):
             caps = [cap.not_above for cap in recorded[line.unit_id].caps] if line.unit_id in recorded else []
             lowest = max(caps, key=grading.position) if caps else None
-            total, marks = Fraction(line.total) / ARCHIVED, Fraction(line.full_marks) / ARCHIVED
+            total, marks = exact(line.total) / ARCHIVED, exact(line.full_marks) / ARCHIVED
             groups.setdefault(line.peers, []).append(Candidate(UUID(line.unit_id), total, marks, lowest))
     return {
         str(unit): (one.grade, one.earned)
@@ -99,7 +99,7 @@ def _graded(
 
 
 def _points(archived: str) -> str:
-    return points_text(Fraction(archived) * SCALE / ARCHIVED)
+    return points_text(exact(archived) * SCALE / ARCHIVED)
 
 
 def published_differently(

@@ -99,6 +99,13 @@ async def test_what_a_loss_may_not_say(awards: Awards, changes: dict[str, Any], 
     assert refusal(await awards.by("PO1").post(AT, json=loss(**changes))) == (422, code)
 
 
+@pytest.mark.parametrize("period", ["2\N{ARABIC-INDIC DIGIT ZERO}15-Q1", "20\N{FULLWIDTH DIGIT ONE}5-Q1"])
+async def test_a_period_has_one_name(awards: Awards, period: str) -> None:
+    """The same quarter in other digits would count nowhere, and no reader's statement could read it any more."""
+    assert refusal(await awards.by("PO1").post(AT, json=loss(period=period))) == (422, "malformed")
+    assert (await awards.by("L2").get(AT)).status_code == 200
+
+
 async def test_an_office_apportions_within_its_reach_alone(awards: Awards) -> None:
     assert refusal(await awards.by("DPO").post(AT, json=loss())) == (403, "outside_scope")
     assert refusal(await awards.by("L2").post(AT, json=loss())) == (403, "forbidden")

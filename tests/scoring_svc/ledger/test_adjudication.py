@@ -119,3 +119,11 @@ def test_a_fixed_score_is_one_entry_of_its_own_kind_and_its_proof_adds_up() -> N
 def test_a_decision_says_what_its_kind_needs_and_nothing_else(kind: Any, name: str | None, value: Any) -> None:
     with pytest.raises(AdjudicationUnreadable):
         demand_readable(kind, name, value)
+
+
+@pytest.mark.parametrize("nought", ["-0", "-0.00", "0.00"])
+def test_a_score_of_nought_has_no_sign(nought: str) -> None:
+    ruled = decided("score", nought)
+    score = settled(evaluated(ruled), None, [ruled]).score
+    assert score is not None
+    assert format(score, "f") == nought.removeprefix("-")

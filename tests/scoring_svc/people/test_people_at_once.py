@@ -83,7 +83,8 @@ async def test_of_two_rounds_with_the_same_people_one_is_opened(people: People) 
 
 async def test_nobody_is_stated_into_a_round_while_another_opens_with_them(people: People) -> None:
     await people.open("420103")
-    stated, opened = await asyncio.gather(people.state("W1", [], seen=1), People(people.city).open("420102"))
+    held = [("420103", "STAFF", "2015-01-01", "2015-01-12")]
+    stated, opened = await asyncio.gather(people.state("W1", held, seen=1), People(people.city).open("420102"))
     assert sorted([stated.status_code, opened.status_code]) in ([200, 409], [201, 409])
     twice = "SELECT count(*) FROM (SELECT 1 FROM personal_members GROUP BY person_id HAVING count(*) > 1) more"
     assert await count(people, twice) == 0

@@ -96,6 +96,18 @@ async def test_nobody_is_in_two_rounds_of_a_scheme_and_period(people: People) ->
     assert refusal(await people.state("W1", [])) == (409, "people_in_other_round")
 
 
+async def test_nobody_takes_the_people_of_another_unit_into_their_round(people: People) -> None:
+    """The office of one district would decide on them, and keep the round of their own unit from being opened."""
+    assert (await people.open(unit="420103", who="BO")).status_code == 201
+    month = ("2015-01-01", "2015-02-01")
+    for postings in ([], [("420102", "STAFF", *month)], [("420100", None, *month)]):
+        assert refusal(await people.state("W1", postings)) == (422, "person_of_no_unit")
+    moved = [("420103", "STAFF", "2015-01-01", "2015-01-12"), ("420102", "STAFF", "2015-01-12", "2015-02-01")]
+    assert (await people.state("W2", moved)).status_code == 200, "the control: W2 held a post in 420103"
+    assert (await people.state("W2", moved[1:])).status_code == 200, "whom the round has it keeps"
+    assert refusal(await people.open()) == (409, "people_in_other_round")
+
+
 # --- marks ----------------------------------------------------------------------------------------------------------
 
 

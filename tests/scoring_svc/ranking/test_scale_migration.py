@@ -31,7 +31,7 @@ async def test_published_totals_take_the_larger_scale_and_come_back(postgres: Po
     dsns = await postgres.create_service_database("scoring", database=name)
     driver = None
     try:
-        await _move(dsns.owner, command.upgrade, "scoring_svc_rulings")
+        await _move(dsns.owner, command.upgrade, "scoring_svc_group_turns")
         driver = await asyncpg.connect(dsns.owner)
         for total, better in (("17.335", "18.5"), ("18.5", None)):
             await driver.execute(
@@ -46,7 +46,7 @@ async def test_published_totals_take_the_larger_scale_and_come_back(postgres: Po
             (Fraction("17.335"), 20, Fraction("18.5")),
             (Fraction("18.5"), 20, None),
         ]
-        await _move(dsns.owner, command.downgrade, "scoring_svc_rulings")
+        await _move(dsns.owner, command.downgrade, "scoring_svc_group_turns")
         assert await driver.fetch(_TOTALS) == before
     finally:
         if driver is not None:

@@ -147,6 +147,39 @@ async def test_what_breaks_is_tried_three_times(idle: City) -> None:
     assert made["state"] == "waiting"
 
 
+async def test_what_ends_every_process_that_takes_it_fails_and_lets_the_next_one_through(idle: City) -> None:
+    poison, behind = await simulate(idle, [constants("-1")]), await simulate(idle, [constants("-1.5")])
+    reads = idle.service.database.reads
+    for _ in range(5):  # each taker dies without a word
+        taken = await SIMULATIONS.claim(reads, uuid4(), lease=0)
+        assert taken is not None
+        assert str(taken.job_id) == poison["simulation_id"]
+    assert await worker_of(idle).turn()
+    shown = await state_of(idle, poison)
+    assert (shown["state"], shown["code"]) == ("failed", "takers_fell_silent")
+    assert await worker_of(idle).turn()
+    assert (await state_of(idle, behind))["state"] == "done"
+
+
+async def test_who_is_shut_down_gives_the_job_back_and_it_is_no_try(idle: City) -> None:
+    made = await simulate(idle, [constants("-1")])
+    owner = await asyncpg.connect(idle.service.dsns.owner)
+    try:
+        async with owner.transaction():
+            await owner.execute("LOCK TABLE cells IN ACCESS EXCLUSIVE MODE")
+            task = asyncio.ensure_future(worker_of(idle, lease=3_600).turn())
+            await until(idle, made, "running")
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+    finally:
+        await owner.close()
+    row = await idle.service.database.reads.fetchrow("SELECT tries, claim_token, claimed_until FROM simulations")
+    assert tuple(row) == (0, None, None)
+    assert await worker_of(idle).turn(), "nobody waits for the lease of an hour"
+    assert (await state_of(idle, made))["state"] == "done"
+
+
 @pytest.mark.parametrize("taken_up", [True, False], ids=["lease of a second", "control: lease of an hour"])
 async def test_a_killed_process_is_replaced_by_another(
     postgres: Postgres, issuer: TestIssuer, tmp_path: Path, *, taken_up: bool

@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from deploy.local.postgres import Postgres
+from services.scoring_svc.event_handlers import keep_time_by
 from shared.clock import SHANGHAI
 from shared.testing import TestIssuer, running_service
 from tests.scoring_svc.conftest import _empty
@@ -35,6 +36,7 @@ async def bare_year(standing_year: City) -> Year:
     """Nobody and nothing but the people of the small city; it is 10 February 2015."""
     service, submission = standing_year.service, standing_year.submission
     await _empty(service.dsns.owner)
+    keep_time_by(service.app.state.clock, pause=0)  # as in tests/scoring_svc
     year = Year(await found_city(service, submission))
     year.on(datetime(2015, 2, 10, 9, tzinfo=SHANGHAI))
     await service.seed_person("K1", "420100", "committee", scope="all")

@@ -122,6 +122,25 @@ async def test_who_entered_an_appeal_or_serves_in_its_unit_does_not_decide(year:
     assert (await year.step("appeals/1/decision", REFUSED, "K2")).status_code == 200
 
 
+async def test_what_is_said_of_one_unit_is_not_told_to_another(year: Year) -> None:
+    await year.noticed()
+    await year.done("appeals", APPEAL)
+    await year.done("appeals/1/decision", {**REFUSED, "reason": "该单位缓缴税款已经扣除"}, "K2")
+    year.on(AFTER)
+    await year.done("finalisation")
+    use = {"unit": "420102", "kind": "sanction", "text": "通报批评"}
+    await year.done("uses", {"uses": [use], **SAID, "reason": "该单位虚报数据"})
+    await year.done("uses/1/withdrawal", {**SAID, "reason": "该单位申辩成立"})
+    for who, told in (("PO1", True), ("A1", True), ("L2", False), ("L3", False), ("DPO", False), ("E1", False)):
+        steps = (await year.city.person(who).get(year.at)).json()["steps"]
+        assert [one["step"] for one in steps][-3:] == ["finalise", "use", "withdraw_use"]
+        assert all(one["reason"] for one in steps if one["step"] in {"draft", "approve", "notice", "finalise"})
+        said = [one["reason"] for one in steps if one["reason"].startswith("该单位")]
+        assert len(said) == (3 if told else 0), (who, said)
+    appeals = (await year.city.person("L2").get(f"{year.at}/appeals")).json()["items"]
+    assert [one["reason"] for one in appeals] == ["该单位缓缴税款已经扣除"]
+
+
 async def test_an_upheld_appeal_leads_to_a_newer_ranking_and_a_new_notice(year: Year) -> None:
     await year.noticed()
     await year.done("appeals", APPEAL)

@@ -6,7 +6,7 @@ column form of any primitive or result.
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -15,7 +15,7 @@ from services.scoring_svc.engine.columns.algebra import TOO_WIDE, Column, NoColu
 from services.scoring_svc.engine.columns.batch import Batch, Flags, Ints, Small
 from services.scoring_svc.engine.columns.outcomes import ColumnOutcomes, EntryAmounts
 from services.scoring_svc.engine.columns.planning import Planner, Reason, Room
-from services.scoring_svc.engine.columns.reading import REFUSALS, Reading, Table, read_facts
+from services.scoring_svc.engine.columns.reading import REFUSALS, Memory, Reading, Table, read_facts
 from services.scoring_svc.engine.columns.results import ResultColumn
 from services.scoring_svc.engine.evaluation import Outcome, evaluate, evaluate_group
 from services.scoring_svc.engine.results.numeric import Points
@@ -49,12 +49,13 @@ class ColumnPlan:
     result: ResultColumn
     within: Mapping[tuple[str, ...], tuple[Column, ...]]
     """The category columns of every `peers_mean`."""
+    memory: Memory = field(default_factory=Memory, compare=False, repr=False)
 
     def read(
         self, table: Table, groups: Sequence[int] | None = None, calendar: WorkingCalendar | None = None
     ) -> Reading:
         """Facts of many units as columns of numbers."""
-        return read_facts(self.rule.inputs, self.room, table, groups, calendar)
+        return read_facts(self.rule.inputs, self.room, table, groups, calendar, self.memory)
 
     def run(self, batch: Batch) -> ColumnOutcomes:
         """Every row of a batch whose facts all lie within the plan's scale. Pure; nothing is raised for facts."""

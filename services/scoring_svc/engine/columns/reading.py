@@ -7,7 +7,7 @@ a fact; that is `facts`.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -54,13 +54,34 @@ class Reading:
     beyond: Flags
 
 
+Known: TypeAlias = dict[str, tuple[int, int, bool]]
+"""A text as (number, refusal, whether it lies beyond the scale): pure, so that a plan may keep it."""
+_MOST_KNOWN = 65_536
+
+
+class Memory:
+    """What a plan remembers of texts, by input: most facts of a group that is scored again are those of before."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, Scale], Known] = {}
+
+    def of(self, name: str, item: Input, scale: Scale) -> Known:
+        """The texts of an input; keys are numbered anew in every batch."""
+        if item.type not in SCALARS and item.type not in {"date", "category"}:
+            return {}
+        known = self._known.setdefault((name, scale), {})
+        if len(known) > _MOST_KNOWN:
+            known.clear()
+        return known
+
+
 @dataclass
 class _Reader:
-    """One input: the numbers of the texts seen so far."""
+    """One input: the numbers of the texts seen so far, also in batches before."""
 
     item: Input
     scale: Scale
-    known: dict[str, tuple[int, int, bool]] = field(default_factory=dict)
+    known: Known
     keys: dict[str, int] = field(default_factory=dict)
 
     def text(self, text: Any) -> tuple[int, int, bool]:
@@ -132,14 +153,18 @@ def read_facts(
     table: Table,
     groups: Sequence[int] | None = None,
     calendar: WorkingCalendar | None = None,
+    memory: Memory | None = None,
 ) -> Reading:
     """The batch of a table of facts. `groups` says which rows are peers; None: all."""
+    memory = memory or Memory()
     noted, size = _Rows(table.size), table.size
     for name in table.columns.keys() - inputs.keys():
         _unknown(table.columns[name], range(size), noted)
     owner, nothing = range(size), [ABSENT] * size
     facts: dict[str, FactColumn | RecordsColumn] = {
-        name: (_fact if item.fields is None else _records)(item, room, table.columns.get(name, nothing), owner, noted)
+        name: (_fact if item.fields is None else _records)(
+            name, item, room, table.columns.get(name, nothing), owner, noted, memory
+        )
         for name, item in inputs.items()
     }
     refused = np.where(noted.refused == _WORST, 0, noted.refused).astype(np.int16)
@@ -153,8 +178,11 @@ def _unknown(column: Sequence[Any], owner: Sequence[int], noted: _Rows) -> None:
             noted.note(owner[index], REFUSALS.index("FACT_UNKNOWN"), beyond=False)
 
 
-def _fact(item: Input, room: Room, column: Sequence[Any], owner: Sequence[int], noted: _Rows) -> FactColumn:
-    reader = _Reader(item, scale_of(item, room))
+def _fact(
+    name: str, item: Input, room: Room, column: Sequence[Any], owner: Sequence[int], noted: _Rows, memory: Memory
+) -> FactColumn:
+    scale = scale_of(item, room)
+    reader = _Reader(item, scale, memory.of(name, item, scale))
     known = reader.known
     values, states = [0] * len(column), [_PRESENT] * len(column)
     for index, found in enumerate(column):
@@ -172,8 +200,10 @@ def _fact(item: Input, room: Room, column: Sequence[Any], owner: Sequence[int], 
     return FactColumn(np.array(values, np.int64), np.array(states, np.int16))
 
 
-def _records(item: Input, room: Room, column: Sequence[Any], owner: Sequence[int], noted: _Rows) -> RecordsColumn:
-    reader, fields = _Reader(item, scale_of(item, room)), item.fields or {}
+def _records(
+    name: str, item: Input, room: Room, column: Sequence[Any], owner: Sequence[int], noted: _Rows, memory: Memory
+) -> RecordsColumn:
+    reader, fields = _Reader(item, scale_of(item, room), {}), item.fields or {}
     counts = np.zeros(len(column), np.int64)
     states = np.zeros(len(column), np.int16)
     records: list[Mapping[str, Any]] = []
@@ -194,10 +224,11 @@ def _records(item: Input, room: Room, column: Sequence[Any], owner: Sequence[int
             records += found
             below += [owner[index]] * len(found)
     table = Table.of_rows(records)
-    for name in table.columns.keys() - fields.keys():
-        _unknown(table.columns[name], below, noted)
+    for other in table.columns.keys() - fields.keys():
+        _unknown(table.columns[other], below, noted)
     nothing = [ABSENT] * len(records)
     columns = {
-        field: _fact(one, room, table.columns.get(field, nothing), below, noted) for field, one in fields.items()
+        field: _fact(f"{name}/{field}", one, room, table.columns.get(field, nothing), below, noted, memory)
+        for field, one in fields.items()
     }
     return RecordsColumn(counts, states, columns)
