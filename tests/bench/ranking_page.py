@@ -131,7 +131,10 @@ async def _fill(service: RunningService) -> dict[str, UUID]:
     office = service.client(person="PO")
     made = {}
     for shows, month in zip(("totals", "own_rows"), months, strict=True):
-        rules = {"set": SET, "ties": "competition", "spread": "0", "groups": ["kind"], "shows": shows, "grading": None}
+        rules = {
+            "set": SET, "ties": "competition", "spread": "0", "groups": ["kind"], "shows": shows, "grading": None,
+            "blend": {"how": "mean", "in_part": "full"}, "blends": [], "ranks": "all_evaluated",
+        }  # fmt: skip
         assert (await office.post("/v1/ranking-policies", json=rules)).status_code == 201
         answer = await office.post("/v1/rankings", json={"set": SET, "period": month})
         assert answer.status_code == 201, answer.text

@@ -51,6 +51,9 @@ RANKING_POLICY: dict[str, Any] = {
     "spread": "0",
     "groups": [],
     "shows": "totals",
+    "blend": {"how": "mean", "in_part": "full"},
+    "blends": [],
+    "ranks": "all_evaluated",
     "grading": {
         "measure": "points",
         "within": "all",

@@ -24,6 +24,9 @@ POLICY = {
     "spread": "0",
     "groups": ["location", "size"],
     "shows": "totals",
+    "blend": {"how": "mean", "in_part": "full"},
+    "blends": [],
+    "ranks": "all_evaluated",
     "grading": {
         "measure": "percent",
         "within": "all",

@@ -21,6 +21,7 @@ from services.scoring_svc.documents.domain import (
 )
 from services.scoring_svc.documents.gathering import Gathered
 from services.scoring_svc.ledger.domain import NOTHING, plain
+from services.scoring_svc.ranking.domain import blend_words
 from services.scoring_svc.reports.domain import share_text
 from shared.clock import SHANGHAI
 
@@ -188,6 +189,12 @@ def _groups(told: Gathered) -> Section | None:
     return Section("分组排名", blocks)
 
 
+def _blended(told: Gathered) -> str:
+    """What an indicator's mark is, as the policy says it."""
+    in_part = "（只在部分考核期有单元格的，按比例折算）" if told.blend.in_part == "by_periods" else ""
+    return blend_words(told.blend)[0] + in_part
+
+
 def _levels(told: Gathered) -> Section:
     names = sorted({line.name for unit in told.lines.values() for line in unit.tree.lines})
     counted = _Columns([
@@ -209,7 +216,7 @@ def _levels(told: Gathered) -> Section:
         bars.append(Bar(name, [points.get(level, "0") for level in names], line.result))
     bars.sort(key=lambda bar: (-Decimal(bar.total), bar.label))
     blocks: list[Block] = [
-        Text("各单位一级指标得分（各指标取所含考核期得分的平均值后相加），与得分卡一致："),
+        Text(f"各单位一级指标得分（{_blended(told)}相加），与得分卡一致："),
         counted.table,
         Bars("各单位一级指标得分的条形图，数值见上表", names, bars[:MOST_BARS]),
         Text("各单位所含考核期单元格合计：满分－失分＋加分＝得分。"),
@@ -335,7 +342,10 @@ def _notes(told: Gathered) -> Section:
     policy = (told.ranking or {}).get("policy", {}).get("zh")
     lines = [
         "得分、失分、补回为账本中的原值，不作舍入，末尾的零不写；失分率为失分除以满分，四舍五入保留4位小数。",
-        "一级指标得分和计入排名的得分，是各指标所含考核期得分的精确平均值之和，只在最后舍入到2位小数（四舍五入）；舍入后的各项相加可能与合计差末位。",
+        (
+            f"一级指标得分和计入排名的得分，是{_blended(told)}的精确值之和，"
+            "只在最后舍入到2位小数（四舍五入）；舍入后的各项相加可能与合计差末位。"
+        ),
         "一票否决指标只限等次，不计入任何合计；其失分在“失分情况”和扣分清单中列出。",
         "补回是经审计服务验收的补救给回的分，单独入账，不改变原得分；未补回＝失分－补回，不小于0。",
         "字体没有的字符和不可见的控制符以其码位表示，如〔U+1F600〕。",

@@ -21,7 +21,9 @@ from services.scoring_svc.ledger.period_repository import PeriodRow, period_rows
 from services.scoring_svc.ledger.reading import Reader
 from services.scoring_svc.ranking import reading as ranking_reading
 from services.scoring_svc.ranking import repository as ranking
+from services.scoring_svc.ranking.blending import Blend, SpanBlend
 from services.scoring_svc.ranking.domain import Span, parse_span
+from services.scoring_svc.ranking.marks import policy_now
 from services.scoring_svc.ranking.use_cases import scored_periods
 from services.scoring_svc.reports import domain as sums
 from services.scoring_svc.reports.domain import NOTHING, Line, Mark, Sums
@@ -88,6 +90,7 @@ class Gathered:
     units: Mapping[UUID, tuple[str, str]]
     people: Mapping[str, str]
     read_at: datetime
+    blend: Blend
     # Units and periods within the asker's own reach; other cells are shown to who evaluates them.
     within: Collection[tuple[UUID, str]]
     problems: Mapping[UUID, Problem] | None = field(default=None)
@@ -113,6 +116,7 @@ async def gather(
     within = await seen_in(connection, reader, {row["unit_id"] for row in cells}, inside)
     head, places = await _ranking(connection, set_id, span, asked)
     own = None if asked.own is None else frozenset(asked.own)
+    blend = (await policy_now(connection, set_id)).over(span)
     return Gathered(
         indicator_set=indicator_set,
         span=span,
@@ -121,7 +125,7 @@ async def gather(
         ranking=head,
         places=places,
         caps=await ranking_reading.grades_of(connection, set_id, span.key, None, span.last, own) if head else [],
-        lines=await asyncio.to_thread(_lines, cells, beside, newest, within),
+        lines=await asyncio.to_thread(_lines, cells, beside, newest, within, blend),
         cells=cells,
         deductions=await reading.deductions(connection, reader, set_id, inside),
         balance=await ledger.balance(connection, reader, set_id, inside),
@@ -130,6 +134,7 @@ async def gather(
         units=units,
         people=await reading.names_of_people(connection, [who, *steps]),
         read_at=now,
+        blend=blend.blend,
         within=within,
     )
 
@@ -139,13 +144,14 @@ def _lines(
     beside: Sequence[asyncpg.Record],
     cards: Mapping[UUID, IndicatorPublished],
     within: Collection[tuple[UUID, str]],
+    blend: SpanBlend,
 ) -> Mapping[UUID, UnitLine]:
     """The units with cells, in the order of their codes."""
     marks: dict[UUID, dict[UUID, list[Mark]]] = {}
     periods: dict[UUID, set[str]] = {}
     for row in cells:
         score = row["score"] if row["state"] == "scored" else None
-        mark = Mark(row["state"], row["full_marks"], score, row["won_back"])
+        mark = Mark(row["period"], row["state"], row["full_marks"], score, row["won_back"])
         marks.setdefault(row["unit_id"], {}).setdefault(row["indicator_id"], []).append(mark)
         periods.setdefault(row["unit_id"], set()).add(row["period"])
     extra: dict[UUID, Decimal] = {}
@@ -153,7 +159,7 @@ def _lines(
         extra[row["unit_id"]] = extra.get(row["unit_id"], NOTHING) + row["points"]
     return {
         unit: UnitLine(
-            tree=sums.tree(found, cards),
+            tree=sums.tree(found, cards, blend),
             beside=extra.get(unit, NOTHING),
             whole=all((unit, period) in within for period in periods[unit]),
         )

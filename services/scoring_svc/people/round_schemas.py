@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.scoring_svc.bonus.shapes import Answer, Body, Code, Name, PeriodKey, PlainPoints, Reason, Text
 from services.scoring_svc.people.domain.roster import Origin
 from services.scoring_svc.people.domain.scheme import EvaluatorKind
-from services.scoring_svc.ranking.schemas import Number
+from services.scoring_svc.ranking.policy_schemas import Number
 
 State = Literal["open", "closed", "published"]
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.scoring_svc.bonus.shapes import Body, Code, Name, Points
 from services.scoring_svc.people.domain.scheme import Days, EvaluatorKind, Missing, Mode, Source
 from services.scoring_svc.ranking.domain import Measure
-from services.scoring_svc.ranking.schemas import GradeIn, Number
+from services.scoring_svc.ranking.policy_schemas import GradeIn, Number
 from shared.contracts.roles import Role
 
 _EXAMPLE: dict[str, Any] = {

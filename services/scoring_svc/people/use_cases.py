@@ -26,7 +26,7 @@ from services.scoring_svc.people.round_schemas import PostingsIn, RoundIn
 from services.scoring_svc.people.scheme_schemas import PersonalGradingIn, PersonalSchemeIn
 from services.scoring_svc.ranking import repository as ranking
 from services.scoring_svc.ranking.domain import Grading
-from services.scoring_svc.ranking.schemas import GradingIn, grading_of
+from services.scoring_svc.ranking.policy_schemas import GradingIn, grading_of
 from shared.auth import Actor
 from shared.contracts.periods import Period, parse_period
 from shared.db import UnitOfWork

@@ -11,7 +11,8 @@ from services.scoring_svc.ledger.use_cases import demand_all_units
 from services.scoring_svc.ranking import repository
 from services.scoring_svc.ranking.domain import ALL_PEERS, TOTAL, Span, parse_span
 from services.scoring_svc.ranking.pages import Page, Pages, Party, page_of, party_of
-from services.scoring_svc.ranking.schemas import PolicyIn, PolicyOut, RankingHead, RankingIn, RankingOut, RankingsOut
+from services.scoring_svc.ranking.policy_schemas import PolicyIn, PolicyOut
+from services.scoring_svc.ranking.schemas import RankingHead, RankingIn, RankingOut, RankingsOut
 from services.scoring_svc.ranking.use_cases import make_policy, provisional_ranking, publish_ranking, read_policy
 from shared.auth import Actor, Reach
 from shared.db import UnitOfWork

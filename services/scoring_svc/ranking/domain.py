@@ -12,8 +12,9 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Literal
 
-from services.scoring_svc.engine.numbers import Rounding
-from shared.contracts.periods import Period, parse_period, period_of
+from services.scoring_svc.engine.numbers import Rounding, shortest
+from services.scoring_svc.ranking.blending import MEAN, Blend, Ranks, SpanBlend, SpanKind
+from shared.contracts.periods import Period, parse_period, period_of, periods_of_year
 from shared.errors import Detail, Refused
 
 Ties = Literal["competition", "dense", "average"]
@@ -23,9 +24,10 @@ Bound = Literal["at_most", "exactly"]
 Edge = Literal["leave_out", "take_in", "refuse"]
 CountRounding = Literal["floor", "half_up", "ceiling"]
 
-# The least number that 1 to 19 divide: an indicator has at most the 19 periods of a year, so that a sum of means, times
-# this number, is a sum of whole multiples of scores and the database adds and compares it without any rounding.
-SCALE = 232_792_560
+# 30 times the least number that 1 to 19 divide: an indicator has at most the 19 periods of a year, so that a sum of
+# means, times this number, is a sum of whole multiples of scores, also where each counts for c of n periods
+# (blending.py). So the database adds and compares totals without any rounding.
+SCALE = 6_983_776_800
 TOTAL = "total"
 ALL_PEERS = "all"
 _TO_DATE = "-YTD"
@@ -98,6 +100,16 @@ class Span:
         """Whether a period lies wholly inside."""
         return self.first <= period.first and period.last <= self.last
 
+    @property
+    def kind(self) -> SpanKind:
+        """Which kind of span it is, as a policy tells them apart."""
+        return "to_date" if self.to_date else self.period.kind
+
+    @property
+    def periods(self) -> list[Period]:
+        """The periods of all kinds that lie wholly inside."""
+        return [period for period in periods_of_year(self.last.year) if self.contains(period)]
+
     def before(self) -> str | None:
         """The key of the span of the same kind just before; None at the turn of the year, where sets change."""
         day = self.period.first - timedelta(days=1)
@@ -163,7 +175,10 @@ class Grading:
 
 @dataclass(frozen=True)
 class Policy:
-    """How a set is ranked (排名办法). `spread`: totals no further apart than this many points cannot be told apart."""
+    """How a set is ranked (排名办法). `spread`: totals no further apart than this many points cannot be told apart.
+
+    `blend` makes marks of cells over spans of every kind that `blends` does not name. `ranks`: who has a place.
+    """
 
     version: int
     ties: Ties
@@ -171,6 +186,18 @@ class Policy:
     groups: tuple[str, ...]
     shows: Shows
     grading: Grading | None
+    blend: Blend = MEAN
+    blends: tuple[tuple[SpanKind, Blend], ...] = ()
+    ranks: Ranks = "all_evaluated"
+
+    @property
+    def standing(self) -> bool:
+        """Whether only units that stood on the span's last day have a place."""
+        return self.ranks == "standing_at_end"
+
+    def over(self, span: Span) -> SpanBlend:
+        """The blend that holds over a span."""
+        return SpanBlend.over(dict(self.blends).get(span.kind, self.blend), span.periods)
 
 
 # What holds for a set without a policy of its own; every ranking states it in full as version 0.
@@ -184,6 +211,11 @@ def demand_sound(policy: Policy) -> None:
         for number, group in enumerate(policy.groups)
         if group in policy.groups[:number]
     ]
+    faults += policy.blend.faults("/blend", None)
+    for number, (span, blend) in enumerate(policy.blends):
+        faults += blend.faults(f"/blends/{number}", span)
+        if span in dict(policy.blends[:number]):
+            faults.append(Detail(f"/blends/{number}/span", "span_twice", span))
     if policy.grading is not None:
         faults += faults_of(policy.grading, policy.groups)
     if faults:
@@ -236,21 +268,68 @@ _TIES: dict[Ties, tuple[str, str]] = {
 }
 
 
-def policy_words(policy: Policy) -> dict[str, str]:
+_HOW: dict[str, tuple[str, str]] = {
+    "mean": (
+        "各指标在本期内所含各考核期得分的平均值",
+        "the mean of the indicator's scores in the periods inside the span",
+    ),
+    "sum": ("各指标在本期内所含各考核期得分的合计", "the sum of the indicator's scores in the periods inside the span"),
+    "last": (
+        "各指标在本期内最后一个已计分考核期的得分",
+        "the indicator's score in the last scored period inside the span",
+    ),
+    "weights": (
+        "各指标在本期内按考核期种类的平均得分加权（{zh}）",
+        "the mean of the indicator's scores in each kind of period inside the span, weighted ({en})",
+    ),
+}
+_LEFT_OUT: dict[str, tuple[str, str]] = {
+    "mean": ("不计入平均", " of the mean"),
+    "sum": ("不计入合计", ""),
+    "last": ("不计分", ""),
+    "weights": ("不计入平均", " of the mean"),
+}
+_KINDS = {"month": "月度", "quarter": "季度", "half_year": "半年", "year": "年度"}
+_IN_PART: tuple[str, str] = (
+    "；指标只在部分考核期有单元格的，得分和满分按有单元格的考核期数占本期内同类考核期数的比例折算",
+    (
+        "; an indicator with cells in some periods only counts, mark and full marks alike, in proportion to those "
+        "periods out of the periods of their kind in the span"
+    ),
+)
+_STANDING = ("；只排列本期最后一日存在的单位", "; units that no longer stood on the span's last day have no place")
+
+
+def blend_words(blend: Blend) -> tuple[str, str]:
+    """What an indicator's mark is, in Chinese and English; not whether it counts in part."""
+    shares = [(kind, f"{shortest(weight)}%") for kind, weight in (blend.weights or {}).items()]
+    zh, en = _HOW[blend.how]
+    return (
+        zh.format(zh="、".join(f"{_KINDS[kind]}{share}" for kind, share in shares)),
+        en.format(en=", ".join(f"{kind} {share}" for kind, share in shares)),
+    )
+
+
+def policy_words(policy: Policy, blend: Blend) -> dict[str, str]:
     """What a ranking says of itself: how totals are blended, ties ranked and numbers rounded."""
     zh, en = _TIES[policy.ties]
+    how_zh, how_en = blend_words(blend)
+    part_zh, part_en = _IN_PART if blend.in_part == "by_periods" else ("", "")
+    who_zh, who_en = _STANDING if policy.ranks == "standing_at_end" else ("", "")
+    said = {"mean": "mean_of_periods", "sum": "sum_of_periods", "last": "last_period", "weights": "weighted_by_kind"}
+    none_zh, none_en = _LEFT_OUT[blend.how]
     return {
-        "blend": "mean_of_periods",
+        "blend": said[blend.how] + ("" if blend.in_part == "full" else "_in_part"),
         "ties": policy.ties,
         "zh": (
-            "单位总分＝各指标在本期内所含各考核期得分的平均值之和，加本期内的加分，减分摊的外部失分；"
-            "豁免和不可考核的单元格不计入平均，也不折算；"
+            f"单位总分＝{how_zh}之和，加本期内的加分，减分摊的外部失分；"
+            f"豁免和不可考核的单元格{none_zh}，也不折算{part_zh}{who_zh}；"
             f"一票否决指标只限等次，不计入总分；按未舍入的总分排名，{zh}；总分四舍五入保留2位小数"
         ),
         "en": (
-            "A unit's total is the sum over indicators of the mean of the indicator's scores in the periods inside the "
-            "span, plus its bonuses and less its shares of external losses in the span; cells that are exempt or not "
-            "scorable are left out of the mean and nothing is scaled up; veto "
+            f"A unit's total is the sum over indicators of {how_en}, plus its bonuses and less its shares of external "
+            f"losses in the span; cells that are exempt or not scorable are left out{none_en} and nothing is scaled "
+            f"up{part_en}{who_en}; veto "
             "indicators cap the grade and are no part of the total; units are ranked by their totals before rounding, "
             f"{en}; totals are rounded half up to 2 places"
         ),

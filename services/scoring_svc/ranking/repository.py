@@ -14,6 +14,7 @@ from uuid import UUID
 import asyncpg
 
 from services.scoring_svc.ranking.domain import SCALE
+from services.scoring_svc.ranking.marks import Cells, marks_of
 from shared.contracts.periods import Period
 from shared.directory.held import in_force, last_place
 
@@ -22,43 +23,40 @@ Connection: TypeAlias = asyncpg.Connection | asyncpg.Pool
 
 @dataclass(frozen=True)
 class Source:
-    """What is ranked: the cells of a set in some periods, units grouped as of a day, totals told apart by `spread`."""
+    """What is ranked: the cells of a set in some periods, units grouped as of a day, totals told apart by `spread`.
 
-    set_id: UUID
-    periods: Sequence[str]
-    confirmed: bool
+    `standing`: only units that stood on the last day (or on `day`, if that comes first) have a place.
+    """
+
+    cells: Cells
     last: date
     day: date
     dimensions: Sequence[str]
     spread: Decimal
     # Every period of the span, scored or not: awards and external losses count in the total of their unit.
     span: Sequence[str]
+    standing: bool
 
     @property
     def parameters(self) -> tuple[Any, ...]:
-        """The parameters of `_PLACED`, in order."""
+        """The parameters of `_placed`, in order."""
         return (
-            self.set_id, list(self.periods), self.confirmed, self.last, self.day, list(self.dimensions),
-            self.spread * SCALE, SCALE, list(self.span),
+            *self.cells.parameters, self.last, self.day, list(self.dimensions), self.spread * SCALE, list(self.span),
+            self.standing,
         )  # fmt: skip
 
 
 # Places of every unit on every board among every group of peers, exactly: sums of whole multiples, compared unrounded.
 # A card counts in the level that its newest version inside the span stands in; veto cards are no part of any total.
-_PLACED = """
-WITH cards AS MATERIALIZED (
+_STOOD = in_force("s", "least($7::date, $8::date)")
+_PLACED = f"""
+WITH __MARKS__, cards AS MATERIALIZED (
     SELECT DISTINCT ON (indicator_id) indicator_id, code, body::jsonb->>'level1' AS level1,
         body::jsonb->>'level2' AS level2, body::jsonb->>'type' AS type
-    FROM card_versions WHERE set_id = $1 AND effective_from <= $4 ORDER BY indicator_id, version DESC
-), marks AS (
-    SELECT unit_id, indicator_id, sum(score) * ($8::bigint / count(*)) AS total,
-        sum(full_marks) * ($8::bigint / count(*)) AS full_marks
-    FROM cells WHERE set_id = $1 AND period = ANY($2::text[]) AND state = 'scored'
-        AND (standing = 'confirmed' OR NOT $3::boolean)
-    GROUP BY unit_id, indicator_id
+    FROM card_versions WHERE set_id = $1 AND effective_from <= $7 ORDER BY indicator_id, version DESC
 ), entries AS (
-    SELECT unit_id, sum(points) * $8::bigint AS total FROM unit_entries
-    WHERE set_id = $1 AND period = ANY($9::text[]) GROUP BY unit_id
+    SELECT unit_id, sum(points) * {SCALE}::bigint AS total FROM unit_entries
+    WHERE set_id = $1 AND period = ANY($11::text[]) GROUP BY unit_id
 ), boards AS (
     SELECT unit_id, CASE grouping(level1, level2, code) WHEN 7 THEN 'total' WHEN 3 THEN 'level1:' || level1
         WHEN 1 THEN 'level2:' || level1 || '/' || level2 ELSE 'indicator:' || code END AS board,
@@ -66,32 +64,42 @@ WITH cards AS MATERIALIZED (
             ELSE 0 END AS total,
         sum(full_marks) AS full_marks, count(*)::int AS indicators
     FROM marks JOIN cards USING (indicator_id) LEFT JOIN entries USING (unit_id) WHERE type <> 'veto'
+        AND (NOT $12::boolean OR EXISTS (
+            SELECT FROM directory_unit_spans s WHERE s.unit_id = marks.unit_id AND {_STOOD}))
     GROUP BY GROUPING SETS ((unit_id), (unit_id, level1), (unit_id, level1, level2), (unit_id, code))
 ), peers AS (
     SELECT DISTINCT unit_id, 'all' AS peers FROM marks
     UNION ALL
     SELECT unit_id, dimension || ':' || CASE dimension WHEN 'kind' THEN kind ELSE groups->>dimension END
-    FROM directory_unit_spans u, unnest($6::text[]) AS dimension
-    WHERE __LAST__ AND (dimension = 'kind' OR groups ? dimension)
+    FROM directory_unit_spans u, unnest($9::text[]) AS dimension
+    WHERE {last_place("u", "$8")} AND (dimension = 'kind' OR groups ? dimension)
 ), placed AS (
     SELECT unit_id, board, peers, total, full_marks, indicators, rank() OVER best::int AS place,
         count(*) OVER (PARTITION BY board, peers, total)::int AS tied, dense_rank() OVER best::int AS dense,
         count(*) OVER (PARTITION BY board, peers)::int AS ranked,
-        1 + (count(*) OVER (PARTITION BY board, peers) - count(*) OVER (best RANGE BETWEEN $7::numeric PRECEDING AND
+        1 + (count(*) OVER (PARTITION BY board, peers) - count(*) OVER (best RANGE BETWEEN $10::numeric PRECEDING AND
             UNBOUNDED FOLLOWING))::int AS best,
-        count(*) OVER (best RANGE BETWEEN UNBOUNDED PRECEDING AND $7::numeric FOLLOWING)::int AS worst,
+        count(*) OVER (best RANGE BETWEEN UNBOUNDED PRECEDING AND $10::numeric FOLLOWING)::int AS worst,
         first_value(total) OVER (best GROUPS BETWEEN 1 PRECEDING AND 1 PRECEDING) AS next_total
     FROM boards JOIN peers USING (unit_id)
     WINDOW best AS (PARTITION BY board, peers ORDER BY total DESC)
 )
-""".replace("__LAST__", last_place("u", "$5"))
+"""
+_NEXT = 13  # the number of the first parameter after those of _placed
+
+
+def _placed(source: Source) -> str:
+    return _PLACED.replace("__MARKS__", marks_of(source.cells.blend))
+
+
 _PLACE = "unit_id, board, peers, total, full_marks, indicators, place, tied, dense, ranked, best, worst, next_total"
 
 
 async def place_all(driver: asyncpg.Connection, ranking_id: UUID, source: Source) -> list[tuple[str, str, str, int]]:
     """Add the places of a ranking; returns the cells in a version above 1 that it rests on, of the same snapshot."""
     rows = await driver.fetch(
-        f"{_PLACED}, kept AS (INSERT INTO ranking_places (ranking_id, {_PLACE}) SELECT $10, {_PLACE} FROM placed) "
+        f"{_placed(source)}, kept AS (INSERT INTO ranking_places (ranking_id, {_PLACE}) "
+        f"SELECT ${_NEXT}, {_PLACE} FROM placed) "
         "SELECT period, indicator_id, unit_id, entered_version FROM cells WHERE set_id = $1 "
         "AND period = ANY($2::text[]) AND entered_version > 1 ORDER BY 1, 2, 3",
         *source.parameters,
@@ -102,9 +110,9 @@ async def place_all(driver: asyncpg.Connection, ranking_id: UUID, source: Source
 
 async def still_holds(connection: Connection, ranking_id: UUID, source: Source) -> bool:
     """Whether the cells, entries and cards as they now stand give every place of a published ranking, and no other."""
-    kept = f"SELECT {_PLACE} FROM ranking_places WHERE ranking_id = $10"
+    kept = f"SELECT {_PLACE} FROM ranking_places WHERE ranking_id = ${_NEXT}"
     return not await connection.fetchval(
-        f"{_PLACED} SELECT EXISTS ((SELECT {_PLACE} FROM placed EXCEPT {kept}) UNION ALL "
+        f"{_placed(source)} SELECT EXISTS ((SELECT {_PLACE} FROM placed EXCEPT {kept}) UNION ALL "
         f"({kept} EXCEPT SELECT {_PLACE} FROM placed))",
         *source.parameters,
         ranking_id,
@@ -150,7 +158,7 @@ def _wanted(wanted: Wanted) -> tuple[Any, ...]:
 async def provisional_places(connection: Connection, source: Source, wanted: Wanted) -> list[asyncpg.Record]:
     """Places as the cells stand now."""
     return list(
-        await connection.fetch(f"{_PLACED} {_shown('placed', 10)}", *source.parameters, *_wanted(wanted))
+        await connection.fetch(f"{_placed(source)} {_shown('placed', _NEXT)}", *source.parameters, *_wanted(wanted))
     )  # fmt: skip
 
 
@@ -203,8 +211,8 @@ async def vetoed(connection: Connection, source: Source) -> list[asyncpg.Record]
             "AND k.version = c.indicator_version WHERE c.set_id = $1 AND c.period = ANY($2::text[]) "
             "AND c.state = 'scored' AND c.standing = 'confirmed' AND c.loss > 0 AND k.body::jsonb->>'type' = 'veto' "
             "ORDER BY c.unit_id, k.code, c.period",
-            source.set_id,
-            list(source.periods),
+            source.cells.set_id,
+            list(source.cells.periods),
         )
     )
 

@@ -1,155 +1,14 @@
 """HTTP shapes of rankings. Points, thresholds and shares are decimal text."""
 
 from datetime import datetime
-from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from services.scoring_svc.ranking.domain import (
-    Bound,
-    CountRounding,
-    Edge,
-    Grade,
-    Grading,
-    Measure,
-    Policy,
-    Quota,
-    Shows,
-    Ties,
-)
+from services.scoring_svc.ranking.policy_schemas import Name, PolicyOut, strict
 
-Number = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,5})(\.[0-9]{1,4})?$")]
-Name = Annotated[str, Field(min_length=1, max_length=64)]
 Reason = Annotated[str, Field(min_length=1, max_length=500)]
-
-
-def _strict(*examples: dict[str, Any]) -> ConfigDict:
-    return ConfigDict(extra="forbid", strict=True, json_schema_extra={"examples": list(examples)})
-
-
-# --- policies ---------------------------------------------------------------------------------------------------------
-
-
-class QuotaIn(BaseModel):
-    """At most, or exactly, `share` percent of a group; the number of places rounded; what happens to ties at its end.
-
-    `edge`: tied units of whom only some have a place are all left out, all taken in, or publication is refused.
-    """
-
-    model_config = _strict()
-
-    share: Number
-    bound: Bound
-    rounding: CountRounding
-    edge: Edge
-
-
-class GradeIn(BaseModel):
-    """A grade, for totals from `at_least` on and as many units as the quota lets; left out: no such condition.
-
-    The last grade has neither.
-    """
-
-    model_config = _strict()
-
-    grade: Name
-    name: Name
-    name_en: Name
-    at_least: Number | None = None
-    quota: QuotaIn | None = None
-
-
-class GradingIn(BaseModel):
-    """How totals become grades, best first; thresholds in points or in percent of full marks.
-
-    `within`: "all" or the dimension in whose groups quotas count. `veto_not_above`: the best grade under a veto.
-    `capped_use_places`: whether a unit held back by a veto still uses a place of the grade it had earned.
-    """
-
-    model_config = _strict()
-
-    measure: Measure
-    within: Name
-    grades: Annotated[list[GradeIn], Field(min_length=2, max_length=12)]
-    veto_not_above: Name | None
-    capped_use_places: bool
-
-
-class PolicyBody(BaseModel):
-    """How a set is ranked. `spread`: totals no further apart than so many points cannot be told apart.
-
-    `groups`: dimensions of peer groups that are ranked beside "all" ("kind": the kind of unit). `shows`: whose rows
-    the party of a published ranking sees: all rows of every board, of totals only, or everybody their own.
-    """
-
-    ties: Ties
-    spread: Number
-    groups: Annotated[list[Name], Field(max_length=8)]
-    shows: Shows
-    grading: GradingIn | None
-
-
-class PolicyIn(PolicyBody):
-    """A new version of the ranking policy of a set."""
-
-    model_config = _strict(
-        {
-            "set": "WH2015-DISTRICT",
-            "ties": "competition",
-            "spread": "0.5",
-            "groups": ["kind"],
-            "shows": "totals",
-            "grading": {
-                "measure": "percent",
-                "within": "all",
-                "grades": [
-                    {
-                        "grade": "excellent",
-                        "name": "优秀",
-                        "name_en": "excellent",
-                        "at_least": "90",
-                        "quota": {"share": "20", "bound": "at_most", "rounding": "half_up", "edge": "take_in"},
-                    },
-                    {"grade": "good", "name": "良好", "name_en": "good", "at_least": "80"},
-                    {"grade": "fair", "name": "一般", "name_en": "fair"},
-                ],
-                "veto_not_above": "good",
-                "capped_use_places": False,
-            },
-        }
-    )
-
-    set: Name
-
-
-class PolicyOut(PolicyBody):
-    """A version of a ranking policy; version 0: the set has none of its own, and this is what holds."""
-
-    version: int
-    made_at: datetime | None
-    made_by: str | None
-
-
-def policy_of(body: PolicyBody, version: int) -> Policy:
-    """The policy as the rules read it."""
-    grading = None if body.grading is None else grading_of(body.grading)
-    return Policy(version, body.ties, Fraction(body.spread), tuple(body.groups), body.shows, grading)
-
-
-def grading_of(told: GradingIn) -> Grading:
-    """How totals become grades, as the rules read it."""
-    grades = [
-        Grade(one.grade, None if one.at_least is None else Fraction(one.at_least), _quota(one.quota))
-        for one in told.grades
-    ]
-    return Grading(told.measure, told.within, tuple(grades), told.veto_not_above, told.capped_use_places)
-
-
-def _quota(told: QuotaIn | None) -> Quota | None:
-    return None if told is None else Quota(Fraction(told.share), told.bound, told.rounding, told.edge)
-
 
 # --- rankings ---------------------------------------------------------------------------------------------------------
 
@@ -157,7 +16,7 @@ def _quota(told: QuotaIn | None) -> Quota | None:
 class CapIn(BaseModel):
     """A veto by decision: the unit's grade is not above this one, whatever its total."""
 
-    model_config = _strict()
+    model_config = strict()
 
     unit: Name
     not_above: Name
@@ -170,7 +29,7 @@ class RankingIn(BaseModel):
     `reason` is required from the second version on. `caps` left out: those of the version before stand.
     """
 
-    model_config = _strict({"set": "WH2015-DISTRICT", "period": "2015-H1"})
+    model_config = strict({"set": "WH2015-DISTRICT", "period": "2015-H1"})
 
     set: Name
     period: str = Field(min_length=4, max_length=11)

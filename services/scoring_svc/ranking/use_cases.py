@@ -29,20 +29,12 @@ from services.scoring_svc.ranking.domain import (
     Span,
 )
 from services.scoring_svc.ranking.grading import Candidate, grade
+from services.scoring_svc.ranking.marks import Cells, periods_with_cells
+from services.scoring_svc.ranking.policy_schemas import PolicyBody, PolicyIn, PolicyOut, policy_of
 from services.scoring_svc.ranking.repository import Source, Wanted
-from services.scoring_svc.ranking.schemas import (
-    CapIn,
-    PeerPlace,
-    PolicyBody,
-    PolicyIn,
-    PolicyOut,
-    RankedOut,
-    RankingIn,
-    RankingOut,
-    policy_of,
-)
+from services.scoring_svc.ranking.schemas import CapIn, PeerPlace, RankedOut, RankingIn, RankingOut
 from shared.contracts.indicator import IndicatorPublished
-from shared.contracts.periods import periods_of_year
+from shared.contracts.periods import parse_period, periods_of_year
 from shared.contracts.scoring import RankedUnit, RankingPublished
 from shared.db import UnitOfWork
 from shared.directory.repository import units_by
@@ -93,14 +85,22 @@ async def read_policy(uow: UnitOfWork, set_id: UUID, version: int | None = None)
 async def provisional_ranking(
     uow: UnitOfWork, indicator_set: IndicatorSet, span: Span, board: str, group: str, today: date
 ) -> RankingOut:
-    """The ranking over a span from confirmed and provisional scores alike. Raises GroupUnknown or BoardUnknown."""
+    """The ranking over a span from confirmed and provisional scores alike.
+
+    Raises BlendUnfit, GroupUnknown or BoardUnknown.
+    """
     driver = await uow.driver()
-    keys = [period.key for period in periods_of_year(span.last.year) if span.contains(period)]
+    keys = [period.key for period in span.periods]
     rules = await read_policy(uow, indicator_set.set_id)
+    policy = policy_of(rules, rules.version)
+    blend = policy.over(span)
+    if blend.blend.weights is not None:
+        found = await periods_with_cells(driver, indicator_set.set_id, keys)
+        blend.demand_weights([parse_period(key).kind for key in found])
     dimensions = [] if group == ALL_PEERS else [group.partition(":")[0]]
     source = Source(
-        indicator_set.set_id, keys, confirmed=False, last=span.last, day=today, dimensions=dimensions,
-        spread=Decimal(rules.spread), span=keys,
+        Cells(indicator_set.set_id, keys, confirmed=False, blend=blend), last=span.last, day=today,
+        dimensions=dimensions, spread=Decimal(rules.spread), span=keys, standing=policy.standing,
     )  # fmt: skip
     before = await repository.newest(driver, indicator_set.set_id, span.before())
     previous = before["ranking_id"] if before else None
@@ -118,7 +118,7 @@ async def provisional_ranking(
         published_at=None,
         published_by=None,
         ranked=len(rows),
-        policy=domain.policy_words(policy_of(rules, rules.version)),
+        policy=domain.policy_words(policy, blend.blend),
         rules=rules,
         previous=previous,
         board=board,
@@ -164,7 +164,8 @@ async def publish_ranking(
     """Publish the next version of the ranking over a span.
 
     Of two publications at once the second waits for the first, and then has nothing new to say.
-    Raises PeriodUnknown, RankingNotReady, RankingUnchanged, CorrectionReasonRequired, QuotaNotMet or Malformed.
+    Raises PeriodUnknown, RankingNotReady, BlendUnfit, RankingUnchanged, CorrectionReasonRequired, QuotaNotMet or
+    Malformed.
     """
     driver, set_id = await uow.driver(), indicator_set.set_id
     await repository.hold_rankings(driver, set_id, span.key)
@@ -177,6 +178,8 @@ async def publish_ranking(
     rules = await read_policy(uow, set_id)
     policy = policy_of(rules, rules.version)
     source = confirmed_source(set_id, scored, span, rules)
+    blend = source.cells.blend
+    blend.demand_fit([parse_period(key).kind for key in scored])
     last = await repository.newest(driver, set_id, span.key)
     before = await repository.newest(driver, set_id, span.before())
     version = (last["version"] if last else 0) + 1
@@ -201,7 +204,7 @@ async def publish_ranking(
         published_at=now,
         published_by=uow.who,
         ranked=len(rows),
-        policy=domain.policy_words(policy),
+        policy=domain.policy_words(policy, blend.blend),
         rules=rules,
         previous=previous,
         reason=told.reason,
@@ -221,10 +224,11 @@ async def publish_ranking(
 
 def confirmed_source(set_id: UUID, scored: Sequence[str], span: Span, rules: PolicyBody) -> Source:
     """What a published ranking ranks: the confirmed cells of the scored periods, as grouped on the span's last day."""
+    policy = policy_of(rules, 0)
     return Source(
-        set_id, scored, confirmed=True, last=span.last, day=span.last, dimensions=rules.groups,
-        spread=Decimal(rules.spread),
-        span=[period.key for period in periods_of_year(span.last.year) if span.contains(period)],
+        Cells(set_id, scored, confirmed=True, blend=policy.over(span)), last=span.last, day=span.last,
+        dimensions=rules.groups, spread=Decimal(rules.spread), span=[period.key for period in span.periods],
+        standing=policy.standing,
     )  # fmt: skip
 
 

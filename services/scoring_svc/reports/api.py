@@ -28,7 +28,7 @@ from services.scoring_svc.reports.schemas import (
     UnitCardOut,
     UnitScoresOut,
 )
-from services.scoring_svc.reports.use_cases import HeatMap, periods_inside
+from services.scoring_svc.reports.use_cases import HeatMap
 from services.scoring_svc.reports.wording import Language
 from shared.auth import Actor
 from shared.contracts.indicator import IndicatorPublished
@@ -154,7 +154,7 @@ async def list_indicator_scores(
     """One indicator across the units within reach, over a period or year to date."""
     found, span, reader = await set_named(uow, code), span_named(period), reader_of(request, actor)
     card = await _indicator_coded(uow, found.set_id, indicator, span.last)
-    periods = [one.key for one in periods_inside(span)]
+    periods = [one.key for one in span.periods]
     after = _unit_after(cursor)
     rows = await repository.across_units(await uow.driver(), reader, card.indicator_id, periods, after, limit + 1)
     if form != "json":

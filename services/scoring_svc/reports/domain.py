@@ -1,7 +1,7 @@
 """The rules of reading scores: what adds up to what along the indicator tree, and shares of a loss. Pure and exact.
 
 Sums are over scored cells and add up digit for digit: full marks − loss + bonus = score, on every line. Beside them
-stands the mark that rankings count: the sum over indicators of the mean of an indicator's periods. Veto indicators cap
+stands the mark that rankings count, made of an indicator's periods as the policy blends them. Veto indicators cap
 a grade and are in no sum above their own line.
 """
 
@@ -17,8 +17,9 @@ from uuid import UUID
 
 from services.scoring_svc.copies.domain import governing
 from services.scoring_svc.engine.numbers import Rounding, shortest
+from services.scoring_svc.ranking.blending import SpanBlend, Tally
 from shared.contracts.indicator import IndicatorPublished
-from shared.contracts.periods import Period
+from shared.contracts.periods import Period, parse_period
 from shared.errors import Refused
 
 State = Literal["scored", "exempt", "not_scorable", "refused", "awaited"]
@@ -45,6 +46,7 @@ class NothingToExplain(Refused):
 class Mark:
     """One cell as far as sums see it; `score` is None unless it is scored."""
 
+    period: str
     state: State
     full: Decimal
     score: Decimal | None
@@ -85,8 +87,14 @@ class Sums:
         return shortest(self.counted)
 
 
-def sums_of(marks: Sequence[Mark]) -> Sums:
-    """The sums of one indicator's cells over periods."""
+def sums_of(marks: Sequence[Mark], blend: SpanBlend) -> Sums:
+    """The sums of one indicator's cells over periods. Raises BlendUnfit."""
+    tally = Tally()
+    for mark in marks:
+        if mark.state != "awaited":
+            points = None if mark.score is None else Fraction(mark.score)
+            tally.add(parse_period(mark.period), points, Fraction(mark.full))
+    counted, counted_full = blend.mark(tally)
     scored = [mark for mark in marks if mark.score is not None]
     score = sum((mark.score for mark in scored if mark.score is not None), NOTHING)
     full = sum((mark.full for mark in scored), NOTHING)
@@ -96,8 +104,8 @@ def sums_of(marks: Sequence[Mark]) -> Sums:
         loss=sum((mark.loss for mark in scored), NOTHING),
         bonus=sum((mark.bonus for mark in scored), NOTHING),
         won_back=sum((mark.won_back for mark in marks), NOTHING),
-        counted=Fraction(score) / len(scored) if scored else Fraction(0),
-        counted_full=Fraction(full) / len(scored) if scored else Fraction(0),
+        counted=counted,
+        counted_full=counted_full,
         states=Counter(mark.state for mark in marks),
     )
 
@@ -131,10 +139,10 @@ class Line:
     in_total: bool = True
 
 
-def tree(marks: Mapping[UUID, Sequence[Mark]], cards: Mapping[UUID, IndicatorPublished]) -> Line:
+def tree(marks: Mapping[UUID, Sequence[Mark]], cards: Mapping[UUID, IndicatorPublished], blend: SpanBlend) -> Line:
     """The lines of a unit by level 1, level 2 and indicator; every level adds up the lines below it."""
     leaves = [
-        Line(card.name, sums_of(marks[indicator]), card=card, in_total=card.type != "veto")
+        Line(card.name, sums_of(marks[indicator], blend), card=card, in_total=card.type != "veto")
         for indicator, card in cards.items()
         if indicator in marks
     ]

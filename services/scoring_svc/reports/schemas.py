@@ -18,7 +18,7 @@ Standing = Literal["provisional", "confirmed"]
 class SumsOut(BaseModel):
     """What scored cells add up to, digit for digit: full marks − loss + bonus = score.
 
-    `points` is the mark that rankings count, the sum over indicators of the mean of an indicator's periods, rounded
+    `points` is the mark that rankings count, made of an indicator's periods as the policy now blends them, rounded
     half up to 2 places; `points_exact` the same unrounded, p/q where it has no finite decimal. `states` counts cells.
     """
 

@@ -21,7 +21,9 @@ from services.scoring_svc.ledger.domain import NOTHING, Entry, identity_of, plai
 from services.scoring_svc.ledger.entering import score_text
 from services.scoring_svc.ledger.evaluation import rule_of
 from services.scoring_svc.ledger.reading import Reader
+from services.scoring_svc.ranking.blending import SpanBlend
 from services.scoring_svc.ranking.domain import Span
+from services.scoring_svc.ranking.marks import policy_now
 from services.scoring_svc.reports import domain, repository, wording
 from services.scoring_svc.reports.domain import Line, Mark, Sums
 from services.scoring_svc.reports.schemas import (
@@ -39,17 +41,11 @@ from services.scoring_svc.reports.schemas import (
 )
 from services.scoring_svc.reports.wording import Language
 from shared.contracts.indicator import IndicatorPublished
-from shared.contracts.periods import Period, periods_of_year
 from shared.db import UnitOfWork
 from shared.errors import NotFound
 
 _ZERO = Sums()
 FactKey = tuple[str, UUID, UUID, int]
-
-
-def periods_inside(span: Span) -> list[Period]:
-    """The periods of all kinds that lie wholly inside a span."""
-    return [period for period in periods_of_year(span.last.year) if span.contains(period)]
 
 
 # --- the card of a unit -----------------------------------------------------------------------------------------------
@@ -66,21 +62,21 @@ class _Seen:
     @property
     def mark(self) -> Mark:
         if self.row is None:
-            return Mark("awaited", Decimal(self.card.points), None)
+            return Mark(self.period, "awaited", Decimal(self.card.points), None)
         score = self.row["score"] if self.row["state"] == "scored" else None
-        return Mark(self.row["state"], self.row["full_marks"], score, self.row["won_back"])
+        return Mark(self.period, self.row["state"], self.row["full_marks"], score, self.row["won_back"])
 
 
 async def unit_card(
     uow: UnitOfWork, reader: Reader, indicator_set: IndicatorSet, code: str, span: Span, language: Language
 ) -> UnitCardOut:
-    """The score card of a unit over a span, as far as the reader sees it. Raises NotFound."""
+    """The score card of a unit over a span, as far as the reader sees it. Raises NotFound or BlendUnfit."""
     driver = await uow.driver()
     unit = await repository.unit_coded(driver, reader, code)
     if unit is None:
         raise NotFound
     cards = await copies.cards_within(driver, indicator_set.set_id)
-    inside = periods_inside(span)
+    inside = span.periods
     wanted = domain.expected(cards, inside, unit["unit_id"])
     keys = sorted({period for _, period in wanted})
     sides = {unit["unit_id"], *(card.evaluating_unit_id for card in wanted.values())}
@@ -101,7 +97,8 @@ async def unit_card(
     if not cells:
         raise NotFound
     facts = await _facts_behind(driver, unit["unit_id"], cells)
-    line = _lines(cells, domain.newest_inside(cards, span.last))
+    blend = (await policy_now(driver, indicator_set.set_id)).over(span)
+    line = _lines(cells, domain.newest_inside(cards, span.last), blend)
     by_indicator: dict[UUID, list[CardCellOut]] = {}
     for one in cells:
         by_indicator.setdefault(one.card.indicator_id, []).append(_cell_out(one, unit["unit_id"], facts, language))
@@ -128,11 +125,11 @@ async def unit_card(
     )
 
 
-def _lines(cells: Sequence[_Seen], newest: Mapping[UUID, IndicatorPublished]) -> Line:
+def _lines(cells: Sequence[_Seen], newest: Mapping[UUID, IndicatorPublished], blend: SpanBlend) -> Line:
     marks: dict[UUID, list[Mark]] = {}
     for one in cells:
         marks.setdefault(one.card.indicator_id, []).append(one.mark)
-    return domain.tree(marks, {indicator: newest[indicator] for indicator in marks})
+    return domain.tree(marks, {indicator: newest[indicator] for indicator in marks}, blend)
 
 
 def _sums(sums: Sums) -> dict[str, Any]:
@@ -286,7 +283,7 @@ class HeatMap:
 async def heat_map(connection: Any, reader: Reader, indicator_set: IndicatorSet, span: Span) -> HeatMap:
     """The columns that the reader may see cells of, in the order of the tree, and the units of the set."""
     cards = await copies.cards_within(connection, indicator_set.set_id)
-    inside = periods_inside(span)
+    inside = span.periods
     newest = domain.newest_inside(cards, span.last)
     kinds = {period.kind for period in inside}
     shown = [card for card in newest.values() if card.period_kind in kinds]

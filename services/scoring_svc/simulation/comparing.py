@@ -1,9 +1,10 @@
 """What a variant moves: real and simulated totals, places, rank correlation, and the cells behind each move.
 
-Pure. All totals are sums of means over an indicator's periods, as rankings count them, on whole numbers over one
+Pure. All totals are sums of marks, made of an indicator's periods as rankings count them, on whole numbers over one
 denominator; nothing is rounded before it is compared. Does not belong here: evaluating, reading, storing.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -14,17 +15,21 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
+from services.scoring_svc.ranking.blending import WHOLE, SpanBlend, latest
 from services.scoring_svc.ranking.domain import SCALE
 from services.scoring_svc.simulation import domain
 from services.scoring_svc.simulation.domain import ratio_text
 from services.scoring_svc.simulation.evaluating import ROOM_OF_64_BITS, SCORED, Marks, Numbers, States
 from services.scoring_svc.simulation.variants import Altered
+from shared.contracts.periods import Period
 
 ABSENT = -1
 """The state of a row in which the indicator has no cell."""
 MOST_UNITS, MOST_CELLS, REASONS = 1_000, 50, 3
 """So many moved units and changed cells a result lists, and so many indicators behind each move."""
 Indices = npt.NDArray[np.int64]
+_SCORED_BITS = 19  # a year has 19 periods: in a pattern the lowest bits say where cells are, the next where scored ones
+_CELL_BITS = (1 << _SCORED_BITS) - 1
 
 
 @dataclass(frozen=True)
@@ -37,10 +42,14 @@ class Rows:
 
 @dataclass(frozen=True)
 class Standing:
-    """The real side: each unit's exact total and how many indicators count in it, by the unit's position."""
+    """The real side: each unit's exact total, how many indicators count in it, whether it may have a place.
+
+    By the unit's position.
+    """
 
     totals: Sequence[Fraction]
     indicators: Sequence[int]
+    ranked: Sequence[bool]
 
 
 @dataclass(frozen=True)
@@ -58,41 +67,100 @@ class _Moved:
 
 @dataclass
 class Comparison:
-    """One variant while its indicators are evaluated; `units` is how many the base has."""
+    """One variant while its indicators are evaluated; `units` is how many the base has.
+
+    `periods` and `blend`: how the rows of an indicator become marks.
+    """
 
     units: int
+    periods: Sequence[Period]
+    blend: SpanBlend
     moved: list[_Moved] = field(default_factory=list)
     gained: npt.NDArray[np.int64] = field(init=False)
+    factors: "Factors" = field(init=False)
 
     def __post_init__(self) -> None:
         """No unit has an indicator more or less yet."""
         self.gained = np.zeros(self.units, np.int64)
+        self.factors = Factors(self.periods, self.blend)
 
     def add(self, one: Altered, rows: Rows, real: Marks, simulated: Marks) -> None:
         """Note an indicator's marks, real and simulated, over the same rows."""
         below = lcm(real.below, simulated.below)
         real, simulated = real.over(below), simulated.over(below)
-        before, had = parts_of(rows, real, self.units)
-        after, has = parts_of(rows, simulated, self.units)
+        before, had = parts_of(rows, real, self.units, self.factors)
+        after, has = parts_of(rows, simulated, self.units, self.factors)
         if one.total:
             self.gained += has.astype(np.int64) - had
         change = narrow(after - before) if one.total else np.zeros(self.units, np.int64)
         self.moved.append(
-            _Moved(one, rows, real, simulated, change, below * SCALE, _most_changed(rows, real, simulated))
+            _Moved(one, rows, real, simulated, change, below * self.factors.scale, _most_changed(rows, real, simulated))
         )
 
 
-def parts_of(rows: Rows, marks: Marks, units: int) -> tuple[Numbers, npt.NDArray[np.bool_]]:
-    """Each unit's mean score times `below` × SCALE, a whole number, and whether it has a score at all."""
+@dataclass
+class Factors:
+    """By how much cells count, times `scale`, for units with cells in the same periods and states.
+
+    `scale` makes every factor whole: SCALE, and what weights need beside.
+    """
+
+    periods: Sequence[Period]
+    blend: SpanBlend
+    scale: int = field(init=False)
+    _known: dict[int, list[int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Find the scale."""
+        self.scale = SCALE * lcm(*((one / WHOLE).denominator for one in (self.blend.blend.weights or {}).values()))
+
+    def of(self, pattern: int) -> list[int]:
+        """The factor of each period; a pattern says in which periods a unit has a cell, and a scored one."""
+        if pattern not in self._known:
+            self._known[pattern] = self._of(pattern & _CELL_BITS, pattern >> _SCORED_BITS)
+        return self._known[pattern]
+
+    def _of(self, cells: int, scored: int) -> list[int]:
+        where = [number for number in range(len(self.periods)) if scored >> number & 1]
+        kinds = Counter(period.kind for number, period in enumerate(self.periods) if cells >> number & 1)
+        factors = self.blend.factors(kinds, Counter(self.periods[number].kind for number in where))
+        if self.blend.blend.how == "last":
+            where = sorted(where, key=lambda number: latest(self.periods[number]))[-1:]
+        found = [0] * len(self.periods)
+        for number in where:
+            whole = factors[self.periods[number].kind] * self.scale
+            found[number] = whole.numerator  # no denominator is left
+        return found
+
+
+def parts_of(rows: Rows, marks: Marks, units: int, factors: Factors) -> tuple[Numbers, npt.NDArray[np.bool_]]:
+    """Each unit's mark times `below` × `factors.scale`, a whole number, and whether it has a score at all.
+
+    Units with cells in the same periods and states are told together: there are few such patterns.
+    """
     scored = marks.states == SCORED
-    where = rows.units[scored]
-    counts = np.bincount(where, minlength=units)
-    values = marks.values[scored]
-    most = int(np.abs(values).max(initial=0))
-    exact = values if values.dtype != object and most * max(1, len(values)) < ROOM_OF_64_BITS else values.astype(object)
-    sums = np.zeros(units, exact.dtype)
-    np.add.at(sums, where, exact)
-    return sums.astype(object) * (SCALE // np.maximum(counts, 1)).astype(object), counts > 0
+    there = marks.states != ABSENT
+    bits = np.left_shift(np.int64(1), rows.periods)
+    patterns = np.zeros(units, np.int64)
+    np.add.at(patterns, rows.units, there * bits + (scored * bits << _SCORED_BITS))  # a unit has one row a period
+    known, pattern = np.unique(patterns, return_inverse=True)
+    table = [factors.of(one) for one in known.tolist()]
+    counts = np.array([[factor != 0 for factor in row] for row in table], np.bool_)
+    where = np.flatnonzero(scored)
+    where = where[counts[pattern[rows.units[where]], rows.periods[where]]]
+    values, at = marks.values[where], rows.units[where]
+    alike = all(len(set(row) - {0}) <= 1 for row in table)
+    if alike:
+        most = int(np.abs(values).max(initial=0))
+        fits = values.dtype != object and most * max(1, len(values)) < ROOM_OF_64_BITS
+        sums = np.zeros(units, np.int64 if fits else object)
+        np.add.at(sums, at, values if fits else values.astype(object))
+        one = np.array([max(row, default=0) for row in table], object)
+        return sums.astype(object) * one[pattern], patterns >> _SCORED_BITS != 0
+    each = np.array(table, object)[pattern[at], rows.periods[where]]
+    parts = np.zeros(units, object)
+    np.add.at(parts, at, values.astype(object) * each)
+    return parts, patterns >> _SCORED_BITS != 0
 
 
 def _most_changed(rows: Rows, real: Marks, simulated: Marks) -> Indices:
@@ -116,8 +184,9 @@ class Names:
 def result_of(variant: Comparison, standing: Standing, names: Names) -> dict[str, Any]:
     """What a variant moves, as it is answered; `simulated` and the hash are added by the caller."""
     real, simulated, below = _totals(variant, standing)
-    before = [count > 0 for count in standing.indicators]
-    after = [count + int(more) > 0 for count, more in zip(standing.indicators, variant.gained, strict=True)]
+    told = list(zip(standing.indicators, variant.gained, standing.ranked, strict=True))
+    before = [ranked and count > 0 for count, _, ranked in told]
+    after = [ranked and count + int(more) > 0 for count, more, ranked in told]
     both = [unit for unit in range(variant.units) if before[unit] and after[unit]]
     agreement = domain.kendall([real[unit] for unit in both], [simulated[unit] for unit in both])
     rho = domain.spearman([real[unit] for unit in both], [simulated[unit] for unit in both])
@@ -207,7 +276,7 @@ def _because(variant: Comparison, unit: int, names: Names, below: int) -> list[d
 
 def _cell(one: _Moved, row: int, names: Names) -> dict[str, Any]:
     """A cell with what it really scored and what it would score."""
-    below = one.below // SCALE
+    below = one.real.below  # and the simulated one's
     return {
         "period": names.periods[int(one.rows.periods[row])],
         "real_score": _score(one.real, row, below),
@@ -236,8 +305,8 @@ def _indicator(one: _Moved) -> dict[str, Any]:
         "in_total": one.one.total,
         "cells": {**told, "changed": int(changed.sum())},
         "refusals": dict(sorted(one.simulated.refusals.items())),
-        "real_mean": _mean(one.real, one.below // SCALE),
-        "simulated_mean": _mean(one.simulated, one.below // SCALE),
+        "real_mean": _mean(one.real, one.real.below),
+        "simulated_mean": _mean(one.simulated, one.simulated.below),
     }
 
 

@@ -19,9 +19,11 @@ LEAST_UNITS = 3
 
 @dataclass(frozen=True)
 class UnitMark:
-    """A unit's scores of one indicator in a span: their mean, how many, how many at full marks, the points lost."""
+    """A unit's scores of one indicator in a span: the mark they make (mostly their mean), how many, how many at full
+    marks, the points lost.
+    """
 
-    mean: Fraction
+    mark: Fraction
     scored: int
     at_full: int
     lost: Fraction
@@ -56,7 +58,7 @@ def preheat_of(one: Indicator, groups: Mapping[str, Sequence[str | None]]) -> di
     """What the pre-heat asks of an indicator; `groups`: by dimension the group of every unit, None: it has none."""
     marks = one.marks
     cells = sum(mark.scored for mark in marks.values())
-    numbers, below = common(mark.mean for mark in marks.values())
+    numbers, below = common(mark.mark for mark in marks.values())
     spread = max(numbers, default=0) - min(numbers, default=0)
     deviation = Fraction(domain.deviation(numbers), (len(numbers) * below) ** 2) if numbers else Fraction(0)
     return {
@@ -122,7 +124,7 @@ def _judged(
     lines: Lines,
 ) -> dict[str, Any]:
     cells = sum(mark.scored for mark in one.marks.values())
-    means = {unit: mark.mean for unit, mark in one.marks.items()}
+    means = {unit: mark.mark for unit, mark in one.marks.items()}
     part, _ = common(means.get(unit, Fraction(0)) for unit in ranked)
     of_total, tau = None, None
     if one.total and ranked:
@@ -175,14 +177,14 @@ def _grouped(
 
 def _duplicates(indicators: Sequence[Indicator], line: Fraction) -> list[dict[str, Any]]:
     """Pairs whose marks rise and fall together, the closest first; over the units that have both."""
-    columns = [(one, list(one.marks), common(mark.mean for mark in one.marks.values())[0]) for one in indicators]
+    columns = [(one, list(one.marks), common(mark.mark for mark in one.marks.values())[0]) for one in indicators]
     found: list[tuple[Root, str, str, int]] = []
     for (one, units, mine), (other, others, theirs) in combinations(columns, 2):
         if units == others:
             found += _pair(one, other, mine, theirs, line)
             continue
         both = [unit for unit in units if unit in other.marks]
-        mine_there, theirs_there = (common(side.marks[unit].mean for unit in both)[0] for side in (one, other))
+        mine_there, theirs_there = (common(side.marks[unit].mark for unit in both)[0] for side in (one, other))
         found += _pair(one, other, mine_there, theirs_there, line)
     found.sort(key=lambda pair: (-pair[0].square, pair[1], pair[2]))
     return [
@@ -202,7 +204,7 @@ def _pair(
 def weight_of(one: Indicator, totals: Mapping[int, Fraction], by: Fraction) -> dict[str, Any]:
     """How places depend on an indicator's weight: the first change of order, and who moves at `by` more or less."""
     ranked = sorted(totals)
-    means = [one.marks[unit].mean if unit in one.marks else Fraction(0) for unit in ranked]
+    means = [one.marks[unit].mark if unit in one.marks else Fraction(0) for unit in ranked]
     numbers, _ = common([*(totals[unit] for unit in ranked), *means])
     whole, part = numbers[: len(ranked)], numbers[len(ranked) :]
     swaps = domain.first_swaps(whole, part)

@@ -13,7 +13,8 @@ import msgspec
 
 from services.scoring_svc.engine.domain import attainable
 from services.scoring_svc.ledger.evaluation import rule_of
-from services.scoring_svc.ranking.domain import Span
+from services.scoring_svc.ranking.domain import SCALE, Span
+from services.scoring_svc.ranking.marks import Cells
 from services.scoring_svc.simulation import repository
 from services.scoring_svc.simulation.diagnosis import Indicator, Lines, UnitMark, diagnose, preheat_of, weight_of
 from services.scoring_svc.simulation.use_cases import Scope, whole_of
@@ -33,18 +34,20 @@ async def examine(connection: asyncpg.Connection, base: Base, scope: Scope, span
     """Read the marks of a base once."""
     keys = [period.key for period in base.periods]
     cards = {newest(found).indicator_id: newest(found) for found in base.cards.values()}
-    rows = await repository.real_marks(connection, base.set_id, keys, cards)
     whole = await whole_of(connection, base, scope, span)
+    source = Cells(base.set_id, keys, confirmed=True, blend=whole.blend)
+    rows = await repository.real_marks(connection, source, cards)
     units = sorted({row["unit_id"] for row in rows}, key=lambda unit: (whole.names.get(unit, ("", ""))[0], str(unit)))
     at = {unit: number for number, unit in enumerate(units)}
     marks: dict[UUID, dict[int, UnitMark]] = {indicator: {} for indicator in cards}
     totals: dict[int, Fraction] = {}
     for row in rows:
-        mean = Fraction(row["sum"]) / row["scored"]
-        found = UnitMark(mean, row["scored"], row["at_full"], Fraction(row["loss"]))
+        mark = Fraction(row["mark"]) / SCALE
+        found = UnitMark(mark, row["scored"], row["at_full"], Fraction(row["loss"]))
         marks[row["indicator_id"]][at[row["unit_id"]]] = found
-        if cards[row["indicator_id"]].type != "veto":
-            totals[at[row["unit_id"]]] = totals.get(at[row["unit_id"]], Fraction(0)) + mean
+        counts = whole.ranked is None or row["unit_id"] in whole.ranked
+        if counts and cards[row["indicator_id"]].type != "veto":
+            totals[at[row["unit_id"]]] = totals.get(at[row["unit_id"]], Fraction(0)) + mark
     for unit, points in whole.entries.items():
         if at.get(unit) in totals:
             totals[at[unit]] += Fraction(points)

@@ -15,6 +15,7 @@ import msgspec
 from services.scoring_svc.copies.domain import StoredFact
 from services.scoring_svc.engine.domain import WorkingCalendar
 from services.scoring_svc.ledger import repository as ledger
+from services.scoring_svc.ranking.marks import Cells, marks_of
 from shared.directory.held import last_place
 
 Connection: TypeAlias = asyncpg.Connection | asyncpg.Pool
@@ -36,19 +37,17 @@ async def confirmed_cards(connection: Connection, set_id: UUID, periods: Sequenc
     )
 
 
-async def real_marks(
-    connection: Connection, set_id: UUID, periods: Sequence[str], indicators: Iterable[UUID]
-) -> list[asyncpg.Record]:
-    """Each unit's scores of each indicator in the periods: their sum, how many, how many at full marks, lost points."""
+async def real_marks(connection: Connection, cells: Cells, indicators: Iterable[UUID]) -> list[asyncpg.Record]:
+    """Each unit's mark of each indicator times SCALE; how many cells it has scored, at full marks; lost points."""
     return list(
         await connection.fetch(
-            "SELECT indicator_id, unit_id, sum(score) AS sum, count(*)::int AS scored, sum(full_marks) AS full_marks, "
-            "(count(*) FILTER (WHERE score >= full_marks))::int AS at_full, sum(loss) AS loss, min(score) AS lowest "
-            "FROM cells WHERE set_id = $1 AND period = ANY($2::text[]) AND indicator_id = ANY($3::uuid[]) "
-            "AND standing = 'confirmed' AND state = 'scored' GROUP BY indicator_id, unit_id "
-            "ORDER BY indicator_id, unit_id",
-            set_id,
-            list(periods),
+            f"WITH {marks_of(cells.blend)}, told AS (SELECT indicator_id, unit_id, count(*)::int AS scored, "
+            "(count(*) FILTER (WHERE score >= full_marks))::int AS at_full, sum(loss) AS loss "
+            "FROM cells WHERE set_id = $1 AND period = ANY($2::text[]) AND indicator_id = ANY($7::uuid[]) "
+            "AND standing = 'confirmed' AND state = 'scored' GROUP BY indicator_id, unit_id) "
+            "SELECT indicator_id, unit_id, marks.total AS mark, scored, at_full, loss "
+            "FROM told JOIN marks USING (indicator_id, unit_id) ORDER BY indicator_id, unit_id",
+            *cells.parameters,
             list(indicators),
         )
     )

@@ -5,7 +5,7 @@ caller; evaluation runs beside the event loop. Does not belong here: leases (wor
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -25,6 +25,9 @@ from services.scoring_svc.ledger.adjudication import Standing as Decisions
 from services.scoring_svc.ledger.adjudication import adjudicated, fixed, references
 from services.scoring_svc.ledger.evaluation import Group, Results, Surroundings, prepare, rule_of
 from services.scoring_svc.ledger.repository import surroundings
+from services.scoring_svc.ranking.blending import SpanBlend
+from services.scoring_svc.ranking.domain import SCALE
+from services.scoring_svc.ranking.marks import Cells
 from services.scoring_svc.simulation import repository
 from services.scoring_svc.simulation.comparing import (
     ABSENT,
@@ -48,10 +51,15 @@ Cell = tuple[str, UUID]
 
 @dataclass(frozen=True)
 class Whole:
-    """What the real totals are made of beside cells: awards and losses of units, and how units are named."""
+    """What the real totals are made of beside cells: awards and losses of units, how units are named, how cells blend.
+
+    `ranked`: the units that may have a place, None: all of them.
+    """
 
     entries: Mapping[UUID, Decimal]
     names: Mapping[UUID, tuple[str, str]]
+    blend: SpanBlend
+    ranked: Collection[UUID] | None
 
 
 @dataclass
@@ -82,7 +90,7 @@ class Simulator:
     async def run(self, whole: Whole, progress: Progress) -> list[dict[str, Any]]:
         """The result of every variant, in order. `progress` is told how many indicators of how many are done."""
         standing = await self._standing(whole)
-        compared = [Comparison(len(self.unit_at)) for _ in self.variants]
+        compared = [Comparison(len(self.unit_at), self.base.periods, whole.blend) for _ in self.variants]
         wanted = sorted({one.code for variant in self.variants for one in variant})
         self._used = await repository.calendars_used(self.connection, [period.key for period in self.base.periods])
         for number, code in enumerate(wanted):
@@ -99,7 +107,8 @@ class Simulator:
         """Each unit's real total; every unit that has a score or a card has its position from now on."""
         counting = [newest(cards).indicator_id for cards in self.base.cards.values() if newest(cards).type != "veto"]
         keys = [period.key for period in self.base.periods]
-        marks = await repository.real_marks(self.connection, self.base.set_id, keys, counting)
+        source = Cells(self.base.set_id, keys, confirmed=True, blend=whole.blend)
+        marks = await repository.real_marks(self.connection, source, counting)
         cards = [card for cards in self.base.cards.values() for card in cards.values()]
         units = {unit for card in cards for unit in card.evaluated_unit_ids} | {row["unit_id"] for row in marks}
         ordered = sorted(units, key=lambda unit: (whole.names.get(unit, ("", ""))[0], str(unit)))
@@ -108,13 +117,13 @@ class Simulator:
         indicators = [0] * len(units)
         for row in marks:
             unit = self.unit_at[row["unit_id"]]
-            totals[unit] += Fraction(row["sum"]) / row["scored"]
+            totals[unit] += Fraction(row["mark"]) / SCALE
             indicators[unit] += 1
         for unit_id, points in whole.entries.items():
             unit_here = self.unit_at.get(unit_id)
             if unit_here is not None and indicators[unit_here]:
                 totals[unit_here] += Fraction(points)
-        return Standing(totals, indicators)
+        return Standing(totals, indicators, [whole.ranked is None or unit in whole.ranked for unit in ordered])
 
     async def _read(self, code: str, under: Sequence[Altered]) -> _Read:
         """The indicator's real cells and every fact that a card of a variant reads: once, for all variants."""

@@ -14,6 +14,7 @@ from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.repository import IndicatorSet
 from services.scoring_svc.ledger.use_cases import PeriodUnknown, demand_all_units
 from services.scoring_svc.ranking.domain import Span, parse_span
+from services.scoring_svc.ranking.marks import policy_now, standing
 from services.scoring_svc.ranking.repository import confirmed_periods
 from services.scoring_svc.ranking.use_cases import scored_periods
 from services.scoring_svc.simulation import repository
@@ -30,7 +31,7 @@ from services.scoring_svc.simulation.variants import (
 )
 from shared.auth import Actor
 from shared.contracts.indicator import IndicatorPublished
-from shared.contracts.periods import parse_period, periods_of_year
+from shared.contracts.periods import parse_period
 from shared.db import Database, UnitOfWork
 from shared.directory.repository import places_of, units_by
 from shared.errors import NotFound, OutsideScope, Refused
@@ -79,13 +80,15 @@ async def scope_of(
 
 
 async def base_of(connection: repository.Connection, set_id: UUID, code: str, span: Span, scope: Scope) -> Base:
-    """What was confirmed of a set in a span. Raises PeriodUnknown, BaseNotConfirmed or TooManyCells."""
+    """What was confirmed of a set in a span. Raises PeriodUnknown, BaseNotConfirmed, BlendUnfit or TooManyCells."""
     scored = scored_periods(await copies.cards_within(connection, set_id), span)
     if not scored:
         raise PeriodUnknown(period=span.key)
     open_ = sorted(set(scored) - await confirmed_periods(connection, set_id))
     if open_:
         raise BaseNotConfirmed(periods=", ".join(open_))
+    blend = (await policy_now(connection, set_id)).over(span)
+    blend.demand_fit([parse_period(key).kind for key in scored])
     return await confirmed_base(connection, set_id, code, scored, scope)
 
 
@@ -122,14 +125,20 @@ def cells_of(base: Base, variant: Sequence[Altered]) -> int:
 
 
 async def whole_of(connection: repository.Connection, base: Base, scope: Scope, span: Span) -> Whole:
-    """What totals have beside cells, and how units are named: as they stood at the end of the span."""
-    keys = [period.key for period in periods_of_year(span.last.year) if span.contains(period)]
+    """What totals are made of beside cells, and how units are named: as they stood at the end of the span.
+
+    Raises BlendUnfit.
+    """
+    policy = await policy_now(connection, base.set_id)
+    policy.over(span).demand_weights([period.kind for period in base.periods])
+    keys = [period.key for period in span.periods]
     entries = (
         await repository.entries_of_units(connection, base.set_id, keys) if scope.departments is None else {}
     )  # fmt: skip
     units = {unit for cards in base.cards.values() for card in cards.values() for unit in card.evaluated_unit_ids}
     rows = await repository.names_of(connection, units, span.last)
-    return Whole(entries, {unit: (row["code"], row["name"]) for unit, row in rows.items()})
+    ranked = await standing(connection, span.last) if policy.standing else None
+    return Whole(entries, {unit: (row["code"], row["name"]) for unit, row in rows.items()}, policy.over(span), ranked)
 
 
 # --- making and running ---------------------------------------------------------------------------------------------

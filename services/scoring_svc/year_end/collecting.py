@@ -23,7 +23,8 @@ from services.scoring_svc.ledger.adjudication import is_mark, references
 from services.scoring_svc.ledger.domain import plain
 from services.scoring_svc.ledger.evaluation import reads_peers
 from services.scoring_svc.ranking import repository as rankings
-from services.scoring_svc.ranking.domain import parse_span
+from services.scoring_svc.ranking.domain import SCALE, parse_span
+from services.scoring_svc.ranking.marks import standing
 from services.scoring_svc.year_end import format as form
 from services.scoring_svc.year_end import repository, sources
 from services.scoring_svc.year_end.lines import (
@@ -40,7 +41,7 @@ from services.scoring_svc.year_end.lines import (
     LedgerLine,
     PlaceLine,
 )
-from services.scoring_svc.year_end.placing import text_of
+from services.scoring_svc.year_end.placing import ARCHIVED, text_of
 from services.scoring_svc.year_end.repository import YearResult
 from services.scoring_svc.year_end.signing import ArchiveKey
 from shared.contracts.indicator import IndicatorPublished
@@ -251,13 +252,15 @@ class Collector:
                 after = (rows[-1]["board"], rows[-1]["peers"], str(rows[-1]["unit_id"]))
 
     async def _unit_lines(self, out: form.ArchiveWriter) -> None:
-        known = await units_by(self.connection, parse_span(self.result.period).last)
+        last = parse_span(self.result.period).last
+        known = await units_by(self.connection, last)
+        stood = await standing(self.connection, last)
         self._write_all(
             out,
             form.UNITS,
             [
                 {"unit_id": one.unit_id, "code": one.code, "name": one.name, "kind": one.kind, "path": one.path,
-                 "groups": dict(one.groups)}
+                 "groups": dict(one.groups), "stood": one.unit_id in stood}
                 for one in sorted(known, key=lambda unit: str(unit.unit_id))
                 if one.unit_id in self._units
             ],
@@ -295,7 +298,7 @@ def _read(
 
 
 def _scaled(number: Decimal) -> str:
-    return text_of(Fraction(number))
+    return text_of(Fraction(number) * ARCHIVED / SCALE)
 
 
 def _place(row: asyncpg.Record) -> PlaceLine:

@@ -10,7 +10,7 @@
     data/places.jsonl       every place of every unit on every board among every group of peers
     data/ranking.json       the ranking as published, its policy included
     data/steps.jsonl        who took which step of the year's result, when, on which document, why
-    data/units.jsonl        the units that these files name by id
+    data/units.jsonl        the units that these files name by id, and whether they stood on the span's last day
     manifest.json           what this is; sha256 and size of every file above; the public key
     signature.jws           Ed25519 over manifest.json
 

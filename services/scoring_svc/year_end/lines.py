@@ -128,7 +128,7 @@ class EntryLine(_Line):
 
 
 class PlaceLine(_Line):
-    """A place of a unit on a board among peers; totals are points times `SCALE`, exactly."""
+    """A place of a unit on a board among peers; totals are points times `placing.ARCHIVED`, exactly."""
 
     board: str
     peers: str

@@ -1,6 +1,6 @@
 """Places worked out again from scores, as `ranking/repository.py` works them out in the database. Pure and exact.
 
-Totals are whole multiples of scores times `SCALE`, compared unrounded.
+Totals are points times `ARCHIVED`, exactly, and compared unrounded.
 """
 
 from bisect import bisect_left, bisect_right
@@ -9,25 +9,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from services.scoring_svc.ranking.domain import SCALE, TOTAL
+from services.scoring_svc.ranking.blending import SpanBlend, Tally
+from services.scoring_svc.ranking.domain import TOTAL
 from shared.contracts.indicator import IndicatorPublished
 
 Place = Mapping[str, str | int | None]
 
 
-@dataclass
-class Marks:
-    """The scores of one unit under one indicator: their sum, the full marks behind them, how many."""
-
-    score: Fraction = Fraction(0)
-    full_marks: Fraction = Fraction(0)
-    count: int = 0
-
-    def add(self, score: Fraction, full_marks: Fraction) -> None:
-        """Count one scored cell."""
-        self.score += score
-        self.full_marks += full_marks
-        self.count += 1
+# What totals of an archive are multiplied by, for ever, whatever the database multiplies by.
+ARCHIVED = 232_792_560
 
 
 @dataclass
@@ -41,24 +31,26 @@ class _Line:
 class Boards:
     """The totals of units on each board: total, levels, indicators. Veto cards are no part of any."""
 
+    blend: SpanBlend
     lines: dict[str, dict[str, _Line]] = field(default_factory=dict)
 
-    def count(self, card: IndicatorPublished, unit: str, marks: Marks) -> None:
-        """Count the mean of an indicator's scores."""
-        if card.type == "veto":
+    def count(self, card: IndicatorPublished, unit: str, tally: Tally) -> None:
+        """Count the mark that an indicator's cells make."""
+        if card.type == "veto" or tally.last is None:
             return
+        mark, full_marks = self.blend.mark(tally)
         level2 = f"level2:{card.level1}/{card.level2}"
         for board in (TOTAL, f"level1:{card.level1}", level2, f"indicator:{card.code}"):
             known = self.lines.setdefault(board, {}).setdefault(unit, _Line())
-            known.total += marks.score * SCALE / marks.count
-            known.full_marks += marks.full_marks * SCALE / marks.count
+            known.total += mark * ARCHIVED
+            known.full_marks += full_marks * ARCHIVED
             known.indicators += 1
 
     def add_entry(self, unit: str, points: Fraction) -> None:
         """Count an award or external loss in the total of a unit that has one."""
         known = self.lines.get(TOTAL, {}).get(unit)
         if known is not None:
-            known.total += points * SCALE
+            known.total += points * ARCHIVED
 
     def places(self, board: str, units: Iterable[str], spread: Fraction) -> dict[str, Place]:
         """The places of those of the units that stand on a board, as `ranking_places` holds them."""
@@ -67,7 +59,7 @@ class Boards:
         rising = sorted(one.total for one in among.values())
         different = sorted(set(rising))
         times = Counter(rising)
-        return {unit: _place(one, rising, different, times, spread * SCALE) for unit, one in among.items()}
+        return {unit: _place(one, rising, different, times, spread * ARCHIVED) for unit, one in among.items()}
 
 
 def _place(
@@ -89,5 +81,5 @@ def _place(
 
 
 def text_of(number: Fraction) -> str:
-    """An exact number as text: a scaled total has a finite decimal, and one way to write it."""
+    """An exact number as text, in the one way to write it."""
     return f"{number.numerator}" if number.denominator == 1 else f"{number.numerator}/{number.denominator}"

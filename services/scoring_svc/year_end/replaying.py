@@ -21,8 +21,9 @@ from services.scoring_svc.ledger.evaluation import (
     result_as_read,
     rule_of,
 )
+from services.scoring_svc.ranking.blending import SpanBlend, Tally
 from services.scoring_svc.year_end.lines import CalendarLine, CardLine, CellLine, EntryLine, EvaluationLine, FactLine
-from services.scoring_svc.year_end.placing import Boards, Marks
+from services.scoring_svc.year_end.placing import Boards
 from shared.contracts.indicator import Binding, IndicatorPublished
 from shared.contracts.periods import parse_period
 
@@ -51,7 +52,7 @@ class Replay:
     calendars: dict[str, WorkingCalendar] = field(default_factory=dict)
     cards: dict[tuple[str, int], IndicatorPublished] = field(default_factory=dict)
     ranked: dict[str, IndicatorPublished] = field(default_factory=dict)
-    marks: dict[tuple[str, str], Marks] = field(default_factory=dict)
+    marks: dict[tuple[str, str], Tally] = field(default_factory=dict)
     entries: list[tuple[str, Fraction]] = field(default_factory=list)
     vetoed: set[tuple[str, str]] = field(default_factory=set)
     evaluations: int = 0
@@ -100,9 +101,9 @@ class Replay:
             yield from _compared(where, cell, evaluated, standing.get((card.indicator_id, evaluated.unit_id), ()))
             self._count(card, line, cell)
 
-    def boards(self) -> Boards:
+    def boards(self, blend: SpanBlend) -> Boards:
         """The totals that follow from the scores and entries."""
-        made = Boards()
+        made = Boards(blend)
         for (indicator, unit), marks in self.marks.items():
             made.count(self.ranked[indicator], unit, marks)
         for unit, points in self.entries:
@@ -118,11 +119,11 @@ class Replay:
         self._last = here
 
     def _count(self, card: IndicatorPublished, line: EvaluationLine, cell: CellLine) -> None:
-        if cell.state != "scored" or cell.score is None:
-            return
-        points, full_marks = exact(cell.score), exact(cell.full_marks)
-        self.marks.setdefault((line.indicator_id, cell.unit_id), Marks()).add(points, full_marks)
-        if card.type == "veto" and points < full_marks:
+        full_marks = exact(cell.full_marks)
+        points = None if cell.state != "scored" or cell.score is None else exact(cell.score)
+        tally = self.marks.setdefault((line.indicator_id, cell.unit_id), Tally())
+        tally.add(parse_period(line.period), points, full_marks)
+        if card.type == "veto" and points is not None and points < full_marks:
             self.vetoed.add((cell.unit_id, f"{card.code} {line.period}"))
 
 

@@ -8,9 +8,10 @@ import msgspec
 
 from services.scoring_svc.ranking.domain import SCALE, TOTAL, Grading, points_text
 from services.scoring_svc.ranking.grading import Candidate, grade
-from services.scoring_svc.ranking.schemas import RankingOut, policy_of
+from services.scoring_svc.ranking.policy_schemas import policy_of
+from services.scoring_svc.ranking.schemas import RankingOut
 from services.scoring_svc.year_end.lines import GradeLine, PlaceLine
-from services.scoring_svc.year_end.placing import Boards
+from services.scoring_svc.year_end.placing import ARCHIVED, Boards
 from services.scoring_svc.year_end.replaying import Difference, exact
 
 
@@ -19,14 +20,18 @@ def placed_differently(
     members: Mapping[str, Collection[str]],
     boards: Boards,
     ranking: RankingOut,
+    standing: Collection[str],
 ) -> Iterator[str]:
     """Compare every recorded place with the one worked out from scores.
 
-    Who belongs to which peers is recorded only, on the board of totals; among "all" are all that have a total.
+    Who belongs to which peers is recorded only, on the board of totals; among "all" are all that have a total, or those
+    of them that stood on the last day, as the policy says; `standing`: those that did, as the archive says.
     """
     if ranking.rules is None:
         raise Difference("the ranking states no policy")
     everybody = set(boards.lines.get(TOTAL, {}))
+    if ranking.rules.ranks == "standing_at_end":
+        everybody &= set(standing)
     if set(members.get("all", ())) != everybody:
         yield f"{len(members.get('all', ()))} units are ranked among all, {len(everybody)} have scores"
     spread = Fraction(ranking.rules.spread)
@@ -84,7 +89,7 @@ def _graded(
         if line.peers == grading.within or line.peers.startswith(f"{grading.within}:"):
             caps = [cap.not_above for cap in recorded[line.unit_id].caps] if line.unit_id in recorded else []
             lowest = max(caps, key=grading.position) if caps else None
-            total, marks = exact(line.total) / SCALE, exact(line.full_marks) / SCALE
+            total, marks = exact(line.total) / ARCHIVED, exact(line.full_marks) / ARCHIVED
             groups.setdefault(line.peers, []).append(Candidate(UUID(line.unit_id), total, marks, lowest))
     return {
         str(unit): (one.grade, one.earned)
@@ -93,14 +98,15 @@ def _graded(
     }
 
 
+def _points(archived: str) -> str:
+    return points_text(exact(archived) * SCALE / ARCHIVED)
+
+
 def published_differently(
     ranking: RankingOut, totals: Sequence[PlaceLine], grades: Mapping[UUID, str]
 ) -> Iterator[str]:
     """Compare the ranking that people were shown with the recorded places and grades."""
-    recorded = {
-        UUID(line.unit_id): (line.place, points_text(exact(line.total)), points_text(exact(line.full_marks)))
-        for line in totals
-    }
+    recorded = {UUID(line.unit_id): (line.place, _points(line.total), _points(line.full_marks)) for line in totals}
     shown = {unit.unit_id: (unit.place, unit.total, unit.full_marks) for unit in ranking.units}
     for unit in sorted(recorded.keys() | shown.keys()):
         if recorded.get(unit) != shown.get(unit):

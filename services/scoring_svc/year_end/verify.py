@@ -15,11 +15,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 from uuid import UUID
 
 import msgspec
 
+from services.scoring_svc.ranking.domain import parse_span
+from services.scoring_svc.ranking.policy_schemas import policy_of
 from services.scoring_svc.ranking.schemas import RankingOut
 from services.scoring_svc.year_end import format as form
 from services.scoring_svc.year_end.lines import CalendarLine, CardLine, EntryLine, GradeLine, Manifest, PlaceLine
@@ -152,7 +154,13 @@ class Verification:
             if line.board == "total":
                 members.setdefault(line.peers, set()).add(line.unit_id)
         boards = groupby(self._lines(form.PLACES, PlaceLine), key=lambda line: (line.board, line.peers))
-        for difference in placed_differently(boards, members, replay.boards(), self._ranking()):
+        ranking = self._ranking()
+        if ranking.rules is None:
+            raise Difference("the ranking states no policy")
+        blend = policy_of(ranking.rules, ranking.rules.version).over(parse_span(ranking.period))
+        # Archives that do not say who stood are of rankings of all units.
+        standing = {line["unit_id"] for line in self._lines(form.UNITS, dict[str, Any]) if line.get("stood")}
+        for difference in placed_differently(boards, members, replay.boards(blend), ranking, standing):
             check.differs(difference)
         check.looked_at = f"{looked_at} places on all boards"
 

@@ -14,7 +14,9 @@ import pytest
 
 from services.scoring_svc.bonus.entry_repository import UnitEntry, add_entries
 from services.scoring_svc.ranking import repository
-from services.scoring_svc.ranking.domain import SCALE
+from services.scoring_svc.ranking.blending import MEAN, SpanBlend
+from services.scoring_svc.ranking.domain import SCALE, parse_span
+from services.scoring_svc.ranking.marks import Cells
 from services.scoring_svc.ranking.repository import Source
 from shared.contracts.identity import set_id
 from shared.contracts.indicator import IndicatorPublished
@@ -141,8 +143,10 @@ async def test_places_agree_with_exact_fractions(bare_city: City, seed: int, spr
     await keep(bare_city, cells)
     entries = await keep_entries(bare_city)
     last, key = date(2015, 12, 31), uuid4()
+    blend = SpanBlend.over(MEAN, parse_span("2015").periods)
     source = Source(
-        set_id(SET), MONTHS, confirmed=True, last=last, day=last, dimensions=(), spread=Decimal(spread), span=MONTHS,
+        Cells(set_id(SET), MONTHS, confirmed=True, blend=blend), last=last, day=last, dimensions=(),
+        spread=Decimal(spread), span=MONTHS, standing=False,
     )  # fmt: skip
     async with bare_city.service.database.transaction("test") as uow:
         driver = await uow.driver()

@@ -38,6 +38,7 @@ GRADING = {
 }  # fmt: skip
 POLICY = {
     "set": SET, "ties": "competition", "spread": "0", "groups": ["class"], "shows": "totals", "grading": GRADING,
+    "blend": {"how": "mean", "in_part": "full"}, "blends": [], "ranks": "all_evaluated",
 }  # fmt: skip
 
 

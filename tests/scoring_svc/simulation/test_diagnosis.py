@@ -21,7 +21,7 @@ def indicator(code: str, *marks: int, full: int = 10, total: bool = True, at_low
 
 def totals(*indicators: Indicator) -> dict[int, Fraction]:
     return {
-        unit: sum((one.marks[unit].mean for one in indicators if one.total), Fraction(0))
+        unit: sum((one.marks[unit].mark for one in indicators if one.total), Fraction(0))
         for unit in indicators[0].marks
     }  # fmt: skip
 
