@@ -126,7 +126,10 @@ async def _watch(dsn: str, wanted: Sequence[tuple[str, int]]) -> dict[tuple[UUID
 async def _among_peers(bench: Bench) -> list[float]:
     """Milliseconds of the handler, from the event to the commit of all places."""
     name, dsns = await fresh_database(bench.postgres, "scoring_svc")
-    async with running_service("scoring_svc", bench.postgres, bench.issuer, database=(name, dsns)) as service:
+    # Without the pause, so that every change is scored for itself.
+    async with running_service(
+        "scoring_svc", bench.postgres, bench.issuer, database=(name, dsns), group_pause_seconds=0
+    ) as service:
         codes = [f"U{number:04d}" for number in range(PEERS)]
         ranked = msgspec.structs.replace(
             card("RANKED", RANKED, {"growth": metric("M-GROWTH")}), evaluated_unit_ids=[unit_id(code) for code in codes]

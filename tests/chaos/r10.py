@@ -168,7 +168,7 @@ async def run(system: System, *, seconds: float) -> Verdict:
             serving(Submission(issuer)) as submission,
             running_service(
                 "scoring_svc", system.postgres, issuer, database=(database, dsns), clock_file=journal,
-                recompute_worker=False, **submission.settings,
+                recompute_worker=False, group_pause_seconds=0, **submission.settings,
             ) as service,
         ):  # fmt: skip
             city = await found_city(service, submission)

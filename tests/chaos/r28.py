@@ -24,6 +24,7 @@ from services.scoring_svc.copies import repository
 from services.scoring_svc.ledger import rescoring
 from shared.clock import SHANGHAI, Clock
 from shared.contracts.envelope import Envelope
+from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.registry import Event
 from shared.db import UnitOfWork
 from shared.testing import RunningService, fresh_database, issuer_for_tests, running_service
@@ -101,6 +102,7 @@ async def _apply(service: RunningService, uow: UnitOfWork, events: Sequence[Even
         await service.handlers[type(event)](uow, event, _ENVELOPE)
 
 
+_ARRIVED: list[int] = []  # of the control: versions of cards as they came
 _ENVELOPE: Envelope = mock.sentinel.envelope  # no handler reads it
 
 
@@ -112,6 +114,7 @@ async def _state(connection: asyncpg.Connection | asyncpg.Pool) -> str:
 async def _order(service: RunningService, events: Sequence[Event]) -> str:
     """The state after these events, each twice, in a transaction that is taken back."""
     found = ""
+    _ARRIVED.clear()
     with suppress(_TakenBackError):
         async with service.database.transaction("r28") as uow:
             for event in events:
@@ -141,11 +144,20 @@ def _mixed(events: Sequence[Event]) -> Iterator[tuple[Event, ...]]:
 @contextmanager
 def _last_comes_first() -> Iterator[None]:
     """The control: whatever card came last governs."""
+    keep = repository.keep_card
 
-    def last(versions: Sequence[Any], _: Any) -> Any:
-        return versions[-1]
+    async def keep_card(driver: asyncpg.Connection, card: IndicatorPublished) -> bool:
+        _ARRIVED.append(card.version)
+        return await keep(driver, card)
 
-    with mock.patch.object(rescoring, "governing", last), mock.patch.object(repository, "governing", last):
+    def last(versions: Sequence[IndicatorPublished], _: Any) -> IndicatorPublished:
+        return max(versions, key=lambda card: len(_ARRIVED) - _ARRIVED[::-1].index(card.version))
+
+    with (
+        mock.patch.object(repository, "keep_card", keep_card),
+        mock.patch.object(rescoring, "governing", last),
+        mock.patch.object(repository, "governing", last),
+    ):
         yield
 
 
@@ -166,7 +178,7 @@ async def run(system: System, *, seconds: float) -> Verdict:
     database, dsns = await fresh_database(system.postgres, "scoring_svc")
     with issuer_for_tests() as issuer:
         async with running_service(
-            "scoring_svc", system.postgres, issuer, database=(database, dsns), clock_file=journal
+            "scoring_svc", system.postgres, issuer, database=(database, dsns), clock_file=journal, group_pause_seconds=0
         ) as service:
             await service.seed_units(UNITS)
             for unit in DISTRICTS:
