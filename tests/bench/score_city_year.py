@@ -24,7 +24,7 @@ from tests.bench.city_year import MONTHS, SET, UNITS
 from tests.bench.harness import Bench, Figure, interleave
 from tests.support.processes import ServiceProcess
 
-ROUNDS = 1
+ROUNDS = 3
 _SILENT = {"period_states"}
 
 
