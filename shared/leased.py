@@ -28,6 +28,7 @@ _MOST_CLAIMS = 5  # more than tries: a process may also be ended for reasons tha
 _AGAIN_SECONDS = 1.0
 _BEAT_SECONDS = 0.5
 _GOODBYE_SECONDS = 2.0
+_BUSY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
 
 
 def leased_columns() -> list[Column[Any]]:
@@ -222,8 +223,13 @@ class Worker:
     async def _work(self, taken: Claim, progress: Progress) -> None:
         try:
             keep = await self.work(taken, progress)
+            await self._end(taken, "done", None, keep)
         except Refused as refusal:
             await self._end(taken, "failed", refusal.code, None)
+        except _BUSY:
+            # Somebody else holds what the job needs for longer than one waits: that says nothing of the job.
+            await asyncio.sleep(_AGAIN_SECONDS)
+            await self.jobs.hand_back(self.database.reads, taken)
         except Exception as error:
             if is_database_down(error):
                 raise  # the lease ends by itself, and whoever sees the database again goes on
@@ -232,8 +238,6 @@ class Worker:
                 await self.jobs.let_go(self.database.reads, taken, _AGAIN_SECONDS * taken.row["tries"])
             else:
                 await self._end(taken, "failed", "internal_error", None)
-        else:
-            await self._end(taken, "done", None, keep)
 
     async def _end(self, taken: Claim, state: str, code: str | None, keep: Keep | None) -> None:
         with suppress(_LeaseLost):

@@ -296,3 +296,36 @@ async def test_a_confirmation_that_comes_between_is_replayed(city: City, monkeyp
     await turn
     told = await done(city, made)
     assert (told["state"], told["cells"], told["changed"], told["differences"]) == ("done", 9, 0, 0)
+
+
+async def test_a_piece_that_waits_too_long_for_a_lock_is_taken_again_and_not_counted(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await january(city)
+    real, busy = use_cases.score_again, [True] * 4  # more often than a piece that is at fault may break
+
+    async def sometimes(*told: Any) -> Any:
+        if busy:
+            busy.pop()
+            raise asyncpg.LockNotAvailableError
+        return await real(*told)
+
+    monkeypatch.setattr(use_cases, "score_again", sometimes)
+    monkeypatch.setattr("shared.leased._AGAIN_SECONDS", 0.05)
+    told = await done(city, await ask(city))
+    assert not busy
+    assert (told["state"], told["cells"], told["pieces"]["failed"]) == ("done", 9, 0)
+
+
+async def test_a_piece_that_breaks_while_it_writes_fails_after_three_tries(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await january(city)
+
+    async def broken(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(use_cases, "score_again", broken)
+    monkeypatch.setattr("shared.leased._AGAIN_SECONDS", 0.05)
+    told = await done(city, await ask(city))
+    assert (told["state"], told["pieces"]) == ("failed", {"all": 1, "done": 0, "failed": 1})
