@@ -167,8 +167,6 @@ async def score_again(
     while True:
         known, cards = cards, await copies.cards_governing(driver, indicators, period)
         if known == cards:
-            if units is None:
-                await wait_no_longer(driver, period.key, indicators)
             return await rescore(uow, period, cards, None, Cause(at), units)
         await copies.hold_metrics(driver, {metric for card in cards for metric in metrics_of(card)}, alone=False)
 
@@ -193,6 +191,9 @@ async def rescore(
         states[set_id] = await _hold(uow, set_id, period)
     if cause.pause:
         cards = await _without_waiting(uow, period, states, cards, cause.pause)
+    elif changed is None and units is None and cause.decided is None:
+        # Turns are taken between periods and cells, by everybody.
+        await wait_no_longer(await uow.driver(), period.key, [card.indicator_id for card in cards])
     chain = await copies.chain(await uow.driver(), states, period)
     # A card, a group or a calendar that comes after confirmation does not reach back; only facts are amended.
     reaches_back = changed is not None or cause.decided is not None
