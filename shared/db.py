@@ -278,9 +278,14 @@ class Database:
             raise asyncpg.ReadOnlySQLTransactionError("the database takes no writes")
 
     async def close(self) -> None:
-        """Give every connection back."""
-        await asyncio.wait_for(self.reads.close(), timeout=5)
-        await self.engine.dispose()
+        """Give every connection back; those still in use after 5 s are cut."""
+        try:
+            async with asyncio.timeout(5):
+                await self.reads.close()
+        except TimeoutError:
+            self.reads.terminate()
+        finally:
+            await self.engine.dispose()
 
     @asynccontextmanager
     async def transaction(self, who: str) -> AsyncIterator[UnitOfWork]:

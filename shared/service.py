@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Response
@@ -62,34 +62,33 @@ def build(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await _open(database)
-        app.state.authenticator = Authenticator(
-            issuer=settings.issuer,
-            audience=settings.audience,
-            jwks_url=settings.jwks_url,
-            introspection=_introspection(settings),
-            grants=Directory(database, clock.today),
-            static=settings.static_appointments,
-            roles_of=permissions,
-        )
-        await bus.start()
-        jobs: list[Awaitable[None]] = [keep_sealing(database, settings.trail_seal_seconds), _prune(database)]
-        tasks = [asyncio.ensure_future(job) for job in (*jobs, *(work(app) for work in background))]
-        log().info("started")
-        # What is here now stays: the garbage collector need not walk it whenever a large request makes it run; and a
-        # request that makes a hundred thousand objects need not be looked through every seven hundred.
-        gc.freeze()
-        young, middle, old = gc.get_threshold()
-        gc.set_threshold(_OBJECTS_BEFORE_A_LOOK, middle, old)
-        try:
+        async with AsyncExitStack() as ends:  # whatever one of them raises at its end, the others end too
+            await _open(database)
+            ends.push_async_callback(database.close)
+            app.state.authenticator = Authenticator(
+                issuer=settings.issuer,
+                audience=settings.audience,
+                jwks_url=settings.jwks_url,
+                introspection=_introspection(settings),
+                grants=Directory(database, clock.today),
+                static=settings.static_appointments,
+                roles_of=permissions,
+            )
+            ends.push_async_callback(app.state.authenticator.close)
+            ends.push_async_callback(bus.stop)
+            await bus.start()
+            jobs: list[Awaitable[None]] = [keep_sealing(database, settings.trail_seal_seconds), _prune(database)]
+            tasks = [asyncio.ensure_future(job) for job in (*jobs, *(work(app) for work in background))]
+            ends.push_async_callback(end_all, tasks)
+            log().info("started")
+            # What is here now stays: the garbage collector need not walk it whenever a large request makes it run; and
+            # a request that makes a hundred thousand objects need not be looked through every seven hundred.
+            gc.freeze()
+            ends.callback(gc.unfreeze)
+            young, middle, old = gc.get_threshold()
+            gc.set_threshold(_OBJECTS_BEFORE_A_LOOK, middle, old)
+            ends.callback(gc.set_threshold, young, middle, old)
             yield
-        finally:
-            gc.set_threshold(young, middle, old)
-            gc.unfreeze()
-            await end_all(tasks)
-            await bus.stop()
-            await app.state.authenticator.close()
-            await database.close()
 
     app = FastAPI(title=title, version="1", lifespan=lifespan, redoc_url=None, redirect_slashes=False)
     app.state.database, app.state.clock, app.state.bus, app.state.settings = database, clock, bus, settings

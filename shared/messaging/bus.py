@@ -115,12 +115,13 @@ class Bus:
         """Stop hearing and sending; what is in hand is delivered again later, what is unsent stays in the outbox."""
         with contextlib.suppress(ValueError):
             self._database.after_outbox.remove(self._relay.wake)
-        await end_all(self._tasks)
-        self._tasks = []
-        await self._gate.close()
-        await self.link.stop()
-        for connection in self._connections:
-            await connection.drop()
+        async with contextlib.AsyncExitStack() as last:  # whatever one of them raises, the others end
+            for connection in self._connections:
+                last.push_async_callback(connection.drop)
+            last.push_async_callback(self.link.stop)
+            last.push_async_callback(self._gate.close)
+            await end_all(self._tasks)
+            self._tasks = []
 
     def _ears(self) -> Sequence[StandingPull]:
         exhausted = Exhausted(self.service, self._database, self.link)

@@ -109,7 +109,7 @@ class Link:
         """Send what is buffered, if the broker is there, and close."""
         if self._task is not None:
             if self.connected:
-                with contextlib.suppress(*AWAY):
+                with contextlib.suppress(Exception):  # a client that is just losing its connection may say anything
                     await self.client.flush(timeout=1)
             await end_all([self._task])
             self._task = None
@@ -199,10 +199,15 @@ class Link:
 
 
 async def _abandon(client: Client) -> None:
-    """Close a client at once. Its own close waits for what it could not send, on a dead connection for ever."""
+    """Close a client at once. Its own close waits for what it could not send, on a dead connection for ever.
+
+    Where its close fails midway it leaves its subscriptions listening for ever.
+    """
     writer = getattr(client._transport, "_io_writer", None)  # noqa: SLF001 - the client has no way to abort
     if writer is not None:
         writer.transport.abort()
+    listening = [one._wait_for_msgs_task for one in client._subs.values()]  # noqa: SLF001
     with contextlib.suppress(Exception):
         async with asyncio.timeout(1):
             await client.close()
+    await end_all([task for task in listening if task is not None])

@@ -4,7 +4,7 @@ writes what it was told. Broken in the scenarios where a whole service is not ne
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -144,16 +144,13 @@ async def as_owner(postgres: Postgres, dsn: str, statement: str) -> None:
 @asynccontextmanager
 async def started(*stations: Station) -> AsyncIterator[None]:
     """Stations started and ready, stopped at the end."""
-    try:
+    async with AsyncExitStack() as ends:
         for station in stations:
             await station.start()
+            ends.push_async_callback(station.stop)
         for station in stations:
             await station.ready()
         yield
-    finally:
-        for station in stations:
-            with suppress(AttributeError):  # one that never opened its database
-                await station.stop()
 
 
 async def until(condition: Callable[[], bool | Awaitable[bool]], *, within: float) -> bool:

@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from shared.messaging.link import Link
 from shared.messaging.tasks import set_within
@@ -51,3 +53,22 @@ async def test_several_addresses_are_tried_until_one_answers(system: System) -> 
         assert await link.wait_connected(5)
     finally:
         await link.stop()
+
+
+async def test_a_link_that_stops_leaves_nothing_listening_whatever_its_client_says(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken() -> None:
+        raise AttributeError("'NoneType' object has no attribute 'write'")
+
+    async def heard(_: Msg) -> None: ...
+
+    client = link.client
+    subscription = await client.subscribe("anything", cb=heard)
+    listening = subscription._wait_for_msgs_task
+    # What a client that loses its connection right now may say to both, the flush and its own close.
+    monkeypatch.setattr(client, "_flush_pending", broken)
+    await link.stop()
+    assert not link.connected
+    assert listening is not None
+    assert listening.done()
