@@ -18,7 +18,7 @@ from uuid import UUID
 
 from services.scoring_svc.engine.domain import ABSENT, Table
 from services.scoring_svc.engine.numbers import is_decimal
-from services.scoring_svc.ledger.domain import Entry, Exclusion, Scored, excluded
+from services.scoring_svc.ledger.domain import Entry, Exclusion, Finding, Scored, excluded
 from services.scoring_svc.ledger.evaluation import Group
 from shared.errors import Refused
 
@@ -140,15 +140,13 @@ def settled(scored: Scored, exclusion: Exclusion | None, decisions: Sequence[Adj
     if decided is None:
         return scored
     if decided.kind == "exempt":
-        return Scored(scored.unit_id, "exempt", scored.full_marks, note=decided.reason, inputs=scored.inputs)
+        return scored._replace(finding=Finding("exempt", scored.full_marks, note=decided.reason))
     entry = Entry(decided.source, None, str(decided.value))
     score = Decimal(str(decided.value))
     score = score or abs(
         score
     )  # no column keeps the sign of nought, so the replay would differ from the ledger for ever
-    return Scored(
-        scored.unit_id, "scored", scored.full_marks, score, note=decided.reason, entries=(entry,), inputs=scored.inputs
-    )
+    return scored._replace(finding=Finding("scored", scored.full_marks, score, note=decided.reason, entries=(entry,)))
 
 
 def as_settled(

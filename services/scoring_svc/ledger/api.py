@@ -140,7 +140,7 @@ async def read_score(
         entries=[_entry(entry) for entry in made],
         provisional_entries=[
             {"kind": entry.kind, "clause": entry.clause, "points": entry.points}
-            for entry in (() if row["entered_version"] else cell.entries)
+            for entry in (() if row["entered_version"] else cell.finding.entries)
         ],
     )
 

@@ -98,17 +98,15 @@ class Entry(NamedTuple):
         return Entry(self.kind, self.clause, points)
 
 
-class Scored(NamedTuple):
-    """What an evaluation found for one unit. `inputs` tells the fact's version (0: none), or the text, by input."""
+class Finding(NamedTuple):
+    """What an evaluation found: one object for all units of a group for which it found the same."""
 
-    unit_id: UUID
     state: CellStatus
     full_marks: Decimal
     score: Decimal | None = None
     code: str | None = None
     note: str | None = None
     entries: tuple[Entry, ...] = ()
-    inputs: Mapping[str, int | str] = {}
 
     @property
     def loss(self) -> Decimal:
@@ -117,10 +115,38 @@ class Scored(NamedTuple):
             return NOTHING
         return self.full_marks - self.score
 
+
+class Scored(NamedTuple):
+    """What was found for one unit. `inputs` tells the fact's version (0: none), or the text, by input."""
+
+    unit_id: UUID
+    finding: Finding
+    inputs: Mapping[str, int | str] = {}
+
+    @property
+    def state(self) -> CellStatus:
+        """Scored, exempt, not scorable or refused."""
+        return self.finding.state
+
+    @property
+    def full_marks(self) -> Decimal:
+        """The marks that the card gives at most without a bonus."""
+        return self.finding.full_marks
+
+    @property
+    def score(self) -> Decimal | None:
+        """None unless scored."""
+        return self.finding.score
+
+    @property
+    def loss(self) -> Decimal:
+        """What is missing to full marks."""
+        return self.finding.loss
+
     @property
     def settled(self) -> bool:
         """Whether the cell may be confirmed: scored, exempt or not scorable."""
-        return self.state != "refused"
+        return self.finding.state != "refused"
 
 
 class Standing(NamedTuple):
@@ -158,7 +184,7 @@ def excluded(scored: Scored, exclusion: Exclusion | None) -> Scored:
     """The cell as confirmed: an exclusion stands above what the facts would give, and stays visible with its reason."""
     if exclusion is None:
         return scored
-    return Scored(scored.unit_id, exclusion.state, scored.full_marks, note=exclusion.reason, inputs=scored.inputs)
+    return scored._replace(finding=Finding(exclusion.state, scored.full_marks, note=exclusion.reason))
 
 
 def differs(before: Scored, after: Scored) -> bool:

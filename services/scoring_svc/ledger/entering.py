@@ -1,15 +1,13 @@
 """Entering cells into the ledger: versions, entries, evaluations, deductions, and the events that tell of them.
 
 Used by confirmation, by amendments after it, and at once for indicators marked immediate. Nothing that was entered is
-changed: a new version first takes the entries of the version before back, then enters its own.
+changed: a new version first takes the entries of the version before back, then enters its own. Reading what the ledger
+has, working out what enters and writing it are three steps, so that the second, long one may run beside the others.
 """
 
-import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
-from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -17,7 +15,7 @@ import msgspec
 from services.scoring_svc.bonus.use_cases import follow_losses
 from services.scoring_svc.ledger import period_repository as periods
 from services.scoring_svc.ledger import repository
-from services.scoring_svc.ledger.copying import NULL, copy_lines, field
+from services.scoring_svc.ledger.copying import copy_rows
 from services.scoring_svc.ledger.domain import (
     NOTHING,
     Entry,
@@ -30,7 +28,21 @@ from services.scoring_svc.ledger.domain import (
     plain,
 )
 from services.scoring_svc.ledger.evaluation import Group
-from services.scoring_svc.ledger.repository import CellRow, cell_row
+from services.scoring_svc.ledger.rows import (
+    DEDUCTION_VERSIONS,
+    DEDUCTIONS,
+    ENTRIES,
+    EVALUATIONS,
+    VERSIONS,
+    CellRow,
+    Occasion,
+    Rows,
+    deduction_row,
+    deduction_version_row,
+    entry_rows,
+    evaluation_row,
+    version_rows,
+)
 from shared.contracts.scoring import (
     CellScore,
     ClauseLoss,
@@ -45,48 +57,40 @@ from shared.db import UnitOfWork
 CELLS_A_CHUNK = 500
 DEDUCTIONS_A_CHUNK = 200
 Cell = tuple[UUID, UUID]
-
-_VERSION_COLUMNS = (
-    "period", "indicator_id", "unit_id", "version", "evaluation_no", "state", "code", "note", "full_marks", "score",
-    "loss", "timing", "reason", "who", "at",
-)  # fmt: skip
-_ENTRY_COLUMNS = (
-    "period", "indicator_id", "unit_id", "cell_version", "entry_no", "kind", "clause", "points", "reverses",
-    "indicator_version", "rule_hash", "inputs", "who", "at",
-)  # fmt: skip
-_EVALUATION_COLUMNS = (
-    "period", "indicator_id", "evaluation_no", "indicator_version", "rule_hash", "calendar", "inputs", "salt", "at",
-)  # fmt: skip
+Results = Sequence[tuple[Group, Sequence[Scored]]]
 
 
 @dataclass(frozen=True)
-class Occasion:
-    """Why cells are entered: at confirmation or at once, for which reason, by whom, when.
+class Known:
+    """What the ledger has of cells that are to be entered.
 
-    `concerns`: the units that the note speaks of; without any it is told to all.
+    The number of each indicator's last evaluation; of cells that were entered their entries, and version and loss of
+    their deduction.
     """
 
-    timing: Literal["immediate", "confirmed"]
-    reason: Literal["scored", "fact_amended", "ruling", "correction"]
-    who: str
-    at: datetime
-    note: str = ""
-    concerns: frozenset[UUID] = frozenset()
+    evaluations: Mapping[UUID, int]
+    entries: Mapping[Cell, Sequence[Entry]]
+    deductions: Mapping[UUID, tuple[int, Decimal]]
 
 
 @dataclass(frozen=True)
 class Entered:
-    """What was entered: all cells as they now stand in the ledger, and the deductions that got a version."""
+    """Cells as they stand in the ledger once it is written, and the deductions that get a version.
+
+    `tables`: the rows that are added, with their columns, by table; `again`: deductions that are there, with bodies.
+    """
 
     cells: Sequence[CellRow]
     deductions: Sequence[Deduction]
+    tables: Mapping[str, tuple[Sequence[str], bytes]]
+    again: Sequence[tuple[Deduction, bytes]]
 
 
 async def enter(
     uow: UnitOfWork,
     set_id: UUID,
     period: str,
-    results: Sequence[tuple[Group, Sequence[Scored]]],
+    results: Results,
     standing: Mapping[Cell, Standing],
     occasion: Occasion,
 ) -> Entered:
@@ -94,96 +98,91 @@ async def enter(
 
     A cell that stands in the ledger as it is keeps its version. Records no events: the caller tells them in chunks.
     """
+    concerned = {(group.card.indicator_id, cell.unit_id) for group, scored in results for cell in scored}
+    cells = {cell: standing[cell] for cell in concerned & standing.keys()}
+    known = await known_of(uow, period, [group.card.indicator_id for group, _ in results], cells)
+    done = entered(set_id, period, results, standing, known, occasion)
+    await write(uow, done, occasion)
+    return done
+
+
+async def known_of(
+    uow: UnitOfWork, period: str, indicators: Sequence[UUID], standing: Mapping[Cell, Standing]
+) -> Known:
+    """What the ledger has of indicators, and of those of the cells that were entered."""
     driver = await uow.driver()
-    evaluated = await repository.last_evaluations(driver, period, [group.card.indicator_id for group, _ in results])
-    rows: list[CellRow] = []
-    changed: list[tuple[CellRow, int]] = []
-    may_deduct: list[tuple[CellRow, bool]] = []
-    evaluations = []
-    for group, scored in results:
-        indicator = group.card.indicator_id
-        number, before = evaluated.get(indicator, 0) + 1, len(changed)
-        for cell in scored:
-            known = standing.get((indicator, cell.unit_id)) if standing else None
-            entered = known.entered if known else 0
-            fresh = known is None or not entered or differs(known.scored, cell)
-            row = cell_row(group, cell, entered + fresh)
-            rows.append(row)
-            if fresh:
-                changed.append((row, number))
-            if entered or cell.loss > NOTHING:
-                may_deduct.append((row, fresh))
-        if len(changed) > before:
-            evaluations.append(_evaluation_line(group, number, occasion))
-    again = [row for row, _ in changed if row.entered > 1]
-    taken_back = await repository.entries_of(driver, period, again) if again else {}
-    await copy_lines(driver, "evaluations", _EVALUATION_COLUMNS, evaluations)
-    await copy_lines(driver, "cell_versions", _VERSION_COLUMNS, _version_lines(changed, occasion))
-    await copy_lines(driver, "entries", _ENTRY_COLUMNS, _entry_lines(changed, taken_back, occasion))
-    return Entered(rows, await _deduct(uow, set_id, period, may_deduct, occasion))
-
-
-def _evaluation_line(group: Group, number: int, occasion: Occasion) -> str:
-    inputs = field(msgspec.json.encode(group.inputs, order="sorted").decode())
-    card, edition = group.card, group.calendar.version if group.calendar else ""
-    salt = f"\\\\x{secrets.token_hex(16)}"
-    return (
-        f"{group.period.key}\t{card.indicator_id}\t{number}\t{card.version}\t{group.rule.hash}\t{edition}\t{inputs}\t"
-        f"{salt}\t{occasion.at.isoformat()}\n"
+    evaluations = await repository.last_evaluations(driver, period, indicators)
+    versions = {cell: known.entered for cell, known in standing.items() if known.entered}
+    if not versions:
+        return Known(evaluations, {}, {})
+    return Known(
+        evaluations,
+        await repository.entries_of(driver, period, [(*cell, version) for cell, version in versions.items()]),
+        await repository.known_deductions(driver, [identity_of(*cell, period) for cell in versions]),
     )
 
 
-def _version_lines(changed: Iterable[tuple[CellRow, int]], occasion: Occasion) -> Iterator[str]:
-    tail = f"{occasion.timing}\t{occasion.reason}\t{field(occasion.who)}\t{occasion.at.isoformat()}\n"
-    for row, number in changed:
-        yield f"{row.key}\t{row.entered}\t{number}\t{row.told}\t{tail}"
+def entered(
+    set_id: UUID,
+    period: str,
+    results: Results,
+    standing: Mapping[Cell, Standing],
+    known: Known,
+    occasion: Occasion,
+) -> Entered:
+    """What is to be entered of cells, ready to be written. Pure and long."""
+    rows: list[CellRow] = []
+    changed: list[CellRow] = []
+    deductions: list[Deduction] = []
+    numbers: dict[UUID, int] = {}
+    evaluations = []
+    for group, scored in results:
+        indicator, row_of, before = group.card.indicator_id, Rows(group).row, len(changed)
+        numbers[indicator] = known.evaluations.get(indicator, 0) + 1
+        for cell in scored:
+            stands = standing.get((indicator, cell.unit_id)) if standing else None
+            version = stands.entered if stands else 0
+            fresh = stands is None or not version or differs(stands.scored, cell)
+            row = row_of(cell, version + fresh)
+            rows.append(row)
+            if fresh:
+                changed.append(row)
+            if version or cell.loss > NOTHING:
+                identity = identity_of(indicator, cell.unit_id, period)
+                last, loss = known.deductions.get(identity, (0, None))
+                if needs_deduction(loss, cell, new_version=fresh):
+                    deductions.append(_deduction(row, identity, last + 1, occasion))
+        if len(changed) > before:
+            evaluations.append(evaluation_row(group, numbers[indicator], occasion.at))
+    bodies = [(one, msgspec.json.encode(one)) for one in sorted(deductions, key=lambda one: one.deduction_id.bytes)]
+    first = [deduction_row(one, body, set_id, occasion.at) for one, body in bodies if one.version == 1]
+    tables = {
+        "evaluations": (EVALUATIONS, b"".join(evaluations)),
+        "cell_versions": (VERSIONS, b"".join(version_rows(changed, numbers, occasion))),
+        "entries": (ENTRIES, b"".join(entry_rows(changed, known.entries, occasion))),
+        "deductions": (DEDUCTIONS, b"".join(first)),
+        "deduction_versions": (DEDUCTION_VERSIONS, b"".join(deduction_version_row(*one, occasion) for one in bodies)),
+    }
+    return Entered(rows, deductions, tables, [(one, body) for one, body in bodies if one.version > 1])
 
 
-def _entry_lines(
-    changed: Iterable[tuple[CellRow, int]], before: Mapping[Cell, Sequence[Entry]], occasion: Occasion
-) -> Iterator[str]:
-    """A version after the first begins with what takes the version before back."""
-    end = f"{field(occasion.who)}\t{occasion.at.isoformat()}\n"
-    for row, __ in changed:
-        group, cell, entered, key, _, inputs = row
-        head = f"{key}\t{entered}"
-        tail = f"{group.card.version}\t{group.rule.hash}\t{inputs}\t{end}"
-        number = 0
-        for entry in before.get((group.card.indicator_id, cell.unit_id), ()) if before else ():
-            number += 1
-            back = entry.reversed()
-            yield f"{head}\t{number}\t{back.kind}\t{field(back.clause)}\t{back.points}\t{entered - 1}\t{tail}"
-        for kind, clause, points in cell.entries:
-            number += 1
-            name = NULL if clause is None else field(clause)
-            yield f"{head}\t{number}\t{kind}\t{name}\t{points}\t{NULL}\t{tail}"
-
-
-async def _deduct(
-    uow: UnitOfWork, set_id: UUID, period: str, rows: Sequence[tuple[CellRow, bool]], occasion: Occasion
-) -> list[Deduction]:
-    """Versions of deductions for cells with a loss, and for those in the ledger that may have had one before."""
+async def write(uow: UnitOfWork, done: Entered, occasion: Occasion) -> None:
+    """Write what is to be entered."""
     driver = await uow.driver()
-    identities = [identity_of(row.group.card.indicator_id, row.scored.unit_id, period) for row, _ in rows]
-    known = await repository.known_deductions(driver, identities)
-    deductions = []
-    for (row, fresh), identity in zip(rows, identities, strict=True):
-        version, loss = known.get(identity, (0, None))
-        if needs_deduction(loss, row.scored, new_version=fresh):
-            deductions.append(_deduction(row, identity, version + 1, occasion))
-    if deductions:
-        await repository.keep_deductions(driver, set_id, deductions, who=occasion.who, at=occasion.at)
-        await follow_losses(uow, deductions, who=occasion.who, at=occasion.at)
-    return deductions
+    for table, (columns, rows) in done.tables.items():
+        await copy_rows(driver, table, columns, rows)
+    if done.again:
+        await repository.change_deductions(driver, done.again, occasion.at)
+    await follow_losses(uow, done.deductions, who=occasion.who, at=occasion.at)
 
 
 def _deduction(row: CellRow, identity: UUID, version: int, occasion: Occasion) -> Deduction:
-    card, cell = row.group.card, row.scored
+    card, cell, finding = row.group.card, row.scored, row.scored.finding
     said = "" if occasion.concerns and cell.unit_id not in occasion.concerns else occasion.note
-    note = said or (cell.note or "" if cell.state != "scored" else "")
+    note = said or (finding.note or "" if finding.state != "scored" else "")
     # A loss that goes again before the confirmation goes because its facts changed, unless the occasion knows better;
     # whoever was told wants to know.
-    taken_back = occasion.timing == "immediate" and occasion.reason == "scored" and cell.loss == NOTHING
+    taken_back = occasion.timing == "immediate" and occasion.reason == "scored" and finding.loss == NOTHING
     return Deduction(
         deduction_id=identity,
         version=version,
@@ -191,11 +190,11 @@ def _deduction(row: CellRow, identity: UUID, version: int, occasion: Occasion) -
         indicator_version=card.version,
         unit_id=cell.unit_id,
         period=row.group.period.key,
-        full_marks=plain(cell.full_marks),
+        full_marks=plain(finding.full_marks),
         # A cell that is exempt or not scorable lost nothing.
-        score=score_text(cell.score if cell.score is not None else cell.full_marks),
-        loss=plain(cell.loss),
-        clauses=[ClauseLoss(clause=entry.clause or entry.kind, points=entry.points) for entry in cell.entries],
+        score=score_text(finding.score if finding.score is not None else finding.full_marks),
+        loss=plain(finding.loss),
+        clauses=[ClauseLoss(clause=entry.clause or entry.kind, points=entry.points) for entry in finding.entries],
         inputs=[InputVersion(name=n, version=v) for n, v in sorted(cell.inputs.items()) if isinstance(v, int) and v],
         responsible_unit_id=cell.unit_id,
         timing=occasion.timing,
@@ -211,18 +210,18 @@ def score_text(score: Decimal) -> str:
 
 def cell_score(row: CellRow) -> CellScore:
     """A cell of the ledger as it is told to others."""
-    cell = row.scored
-    state = cell.state
+    unit, finding, _ = row.scored
+    state = finding.state
     if state == "refused":
         raise ValueError("a refused cell never enters the ledger")
     return CellScore(
         indicator_id=row.group.card.indicator_id,
-        unit_id=cell.unit_id,
+        unit_id=unit,
         version=row.entered,
         state=state,
-        full_marks=plain(cell.full_marks),
-        score=None if cell.score is None else score_text(cell.score),
-        loss=plain(cell.loss),
+        full_marks=plain(finding.full_marks),
+        score=None if finding.score is None else score_text(finding.score),
+        loss=plain(finding.loss),
     )
 
 

@@ -30,13 +30,14 @@ from services.scoring_svc.engine.domain import (
     plan_of,
     row_of,
 )
-from services.scoring_svc.ledger.domain import CellStatus, Entry, Scored
+from services.scoring_svc.ledger.domain import CellStatus, Entry, Finding, Scored
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period
 
 Results = Mapping[tuple[UUID, UUID], str]
 NO_RESULTS: Results = {}
 _STATES = {"exempt": "exempt", "not_scorable": "not_scorable", "refused": "missing"}
+_NOTHING: Mapping[str, int | str] = {}
 _FEW_UNITS = 4  # so many are evaluated one by one sooner than columns are set up
 
 
@@ -91,14 +92,19 @@ class Group:
 
     @cached_property
     def read(self) -> Sequence[Mapping[str, int | str]]:
-        """What the ledger keeps of what each unit read: the version of the fact (0: none), or the text, by input."""
+        """What the ledger keeps of what each unit read: the version of the fact (0: none), or the text, by input.
+
+        One object for all units that read the same.
+        """
         names, columns = list(self.versions), list(self.versions.values())
         if not columns:
-            return [{} for _ in self.units]
-        rows = zip(*columns, strict=True)
-        if any(None in column for column in columns):
-            return [{n: v for n, v in zip(names, row, strict=True) if v is not None} for row in rows]
-        return [dict(zip(names, row, strict=True)) for row in rows]
+            return [_NOTHING] * len(self.units)
+        known: dict[tuple[int | str | None, ...], Mapping[str, int | str]] = {}
+        rows = list(zip(*columns, strict=True))
+        for row in rows:
+            if row not in known:
+                known[row] = {name: told for name, told in zip(names, row, strict=True) if told is not None}
+        return [known[row] for row in rows]
 
     @cached_property
     def rule(self) -> Rule:
@@ -259,8 +265,8 @@ def score(group: Group) -> list[Scored]:
     By columns where the rule has them and there are enough units; digit for digit what the reference says.
     """
     if group.stopped is not None:
-        told, marks = zip(group.units, group.read, strict=True), Decimal(group.card.points)
-        return [Scored(unit, "refused", marks, code=group.stopped, inputs=read) for unit, read in told]
+        refused = Finding("refused", Decimal(group.card.points), code=group.stopped)
+        return [Scored(unit, refused, read) for unit, read in zip(group.units, group.read, strict=True)]
     plan = plan_of(group.rule) if len(group.units) > _FEW_UNITS else None
     if isinstance(plan, ColumnPlan):
         return _told(group, plan.evaluate(group.table, None, group.calendar).rows())
@@ -274,8 +280,12 @@ def by_reference(group: Group) -> list[Scored]:
 
 
 def _told(group: Group, rows: Iterable[RowOutcome]) -> list[Scored]:
-    marks, told = Decimal(group.card.points), zip(group.units, group.read, strict=True)
-    return [_scored(unit, marks, read, row) for (unit, read), row in zip(told, rows, strict=True)]
+    """Outcomes as the ledger takes them; one object for all units of which the same was found."""
+    marks, outcomes = Decimal(group.card.points), list(rows)
+    findings = {id(row): row for row in outcomes}
+    found = {key: _finding(marks, row) for key, row in findings.items()}
+    told = zip(group.units, outcomes, group.read, strict=True)
+    return [Scored(unit, found[id(row)], read) for unit, row, read in told]
 
 
 def score_all(groups: Sequence[Group]) -> list[list[Scored]]:
@@ -283,12 +293,12 @@ def score_all(groups: Sequence[Group]) -> list[list[Scored]]:
     return [score(group) for group in groups]
 
 
-def _scored(unit: UUID, marks: Decimal, inputs: Mapping[str, int | str], row: RowOutcome) -> Scored:
+def _finding(marks: Decimal, row: RowOutcome) -> Finding:
     state = state_of(row.kind, row.code)
     if state != "scored" or row.value is None:
-        return Scored(unit, state, marks, code=row.code or "RESULT_WITHOUT_POINTS", inputs=inputs)
+        return Finding(state, marks, code=row.code or "RESULT_WITHOUT_POINTS")
     note = "peers_mean" if row.substituted else None
-    return Scored(unit, "scored", marks, Decimal(row.value), None, note, tuple(map(Entry._make, row.entries)), inputs)
+    return Finding("scored", marks, Decimal(row.value), None, note, tuple(map(Entry._make, row.entries)))
 
 
 def state_of(kind: str, code: str | None) -> CellStatus:

@@ -1,11 +1,9 @@
 """All statements on the ledger's tables that scoring and the steps of a period need; answers to readers: reading.py."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
-from operator import itemgetter
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 from uuid import UUID
 
 import asyncpg
@@ -13,16 +11,15 @@ import msgspec
 
 from services.scoring_svc.copies.repository import unit_groups
 from services.scoring_svc.engine.domain import WorkingCalendar
-from services.scoring_svc.ledger.copying import NULL, copy_lines, field
-from services.scoring_svc.ledger.domain import CellStatus, Entry, Exclusion, Scored, Standing
+from services.scoring_svc.ledger.copying import copy_rows
+from services.scoring_svc.ledger.domain import CellStatus, Entry, Exclusion, Finding, Scored, Standing
 from services.scoring_svc.ledger.evaluation import Group, Surroundings, calendar_of, days_text, years_around
+from services.scoring_svc.ledger.rows import CELLS, CellRow, cell_rows, entries_text, inputs_text
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.scoring import Deduction
 from shared.directory.repository import working_days
 
 Connection: TypeAlias = asyncpg.Connection | asyncpg.Pool
-_encode = msgspec.json.encode
-_text_of = lru_cache(maxsize=65_536)(str)  # a unit stands in thousands of lines
 _read_entries = msgspec.json.Decoder(list[tuple[str, str | None, str]]).decode
 _read_inputs = msgspec.json.Decoder(dict[str, int | str]).decode
 
@@ -32,31 +29,6 @@ class _Days(msgspec.Struct):
     last: date
     closed: list[date]
     open: list[date]
-
-
-class CellRow(NamedTuple):
-    """A cell to be written: its card's group, what was found, its version in the ledger; and what its lines hold.
-
-    `key` is period, indicator and unit, `told` what was found, `inputs` their JSON, each as COPY takes it.
-    """
-
-    group: Group
-    scored: Scored
-    entered: int
-    key: str
-    told: str
-    inputs: str
-
-
-def cell_row(group: Group, cell: Scored, entered: int) -> CellRow:
-    """A cell to be written."""
-    _, state, marks, score, code, note, __, inputs = cell
-    told = (
-        f"{state}\t{NULL if code is None else field(code)}\t{NULL if note is None else field(note)}\t{marks:f}\t"
-        f"{NULL if score is None else format(score, 'f')}\t{cell.loss:f}"
-    )
-    key = f"{group.key}\t{_text_of(cell.unit_id)}"
-    return CellRow(group, cell, entered, key, told, field(inputs_text(inputs)))
 
 
 # --- what evaluations read ------------------------------------------------------------------------------------------
@@ -175,16 +147,15 @@ async def standing_cells(
 
 def scored_of(row: Mapping[str, Any]) -> Scored:
     """A stored cell as the value that evaluation gives."""
-    return Scored(
-        row["unit_id"],
+    finding = Finding(
         cast("CellStatus", row["state"]),
         row["full_marks"],
         score=row["score"],
         code=row["code"],
         note=row["note"],
         entries=tuple(Entry(*entry) for entry in _read_entries(row["entries"])),
-        inputs=_read_inputs(row["inputs"]),
     )
+    return Scored(row["unit_id"], finding, _read_inputs(row["inputs"]))
 
 
 _PUT_CELLS = """
@@ -209,12 +180,6 @@ WHERE (known.standing, known.entered_version, known.state, known.code, known.not
 """
 
 
-_CELL_COLUMNS = (
-    "period", "indicator_id", "unit_id", "set_id", "standing", "version", "entered_version", "state", "code", "note",
-    "full_marks", "score", "loss", "entries", "inputs", "indicator_version", "rule_hash", "at",
-)  # fmt: skip
-
-
 async def put_cells(
     driver: asyncpg.Connection,
     period: str,
@@ -228,19 +193,31 @@ async def put_cells(
 
     `standing`: the cells that are there; the caller holds them, so that no other comes meanwhile.
     """
-    added, again = [], []
+    added, again = parted(rows, standing)
+    await copy_rows(driver, "cells", CELLS, b"".join(cell_rows(added, confirmed=confirmed, at=at)))
+    return len(added) + await change_cells(driver, period, again, confirmed=confirmed, at=at)
+
+
+def parted(
+    rows: Iterable[CellRow], standing: Mapping[tuple[UUID, UUID], Standing]
+) -> tuple[list[CellRow], list[CellRow]]:
+    """Cells that are new, and those that are there."""
+    added: list[CellRow] = []
+    again: list[CellRow] = []
     for row in rows:
-        known = standing.get((row.group.card.indicator_id, row.scored.unit_id)) if standing else None
-        if known is None:
-            added.append(row)
-        else:
-            again.append(row)
-    if added:
-        await copy_lines(driver, "cells", _CELL_COLUMNS, _cell_lines(added, confirmed=confirmed, at=at))
-    if not again:
-        return len(added)
-    scored = [row.scored for row in again]
-    cards = [row.group.card for row in again]
+        known = bool(standing) and (row.group.card.indicator_id, row.scored.unit_id) in standing
+        (again if known else added).append(row)
+    return added, again
+
+
+async def change_cells(
+    driver: asyncpg.Connection, period: str, rows: Sequence[CellRow], *, confirmed: bool, at: datetime
+) -> int:
+    """Write cells that are there as they now stand; one that stays as it was keeps its version."""
+    if not rows:
+        return 0
+    scored, findings = [row.scored for row in rows], [row.scored.finding for row in rows]
+    cards = [row.group.card for row in rows]
     told = await driver.execute(
         _PUT_CELLS,
         period,
@@ -249,28 +226,19 @@ async def put_cells(
         [card.indicator_id for card in cards],
         [cell.unit_id for cell in scored],
         [card.set_id for card in cards],
-        [row.entered for row in again],
-        [cell.state for cell in scored],
-        [cell.code for cell in scored],
-        [cell.note for cell in scored],
-        [cell.full_marks for cell in scored],
-        [cell.score for cell in scored],
-        [cell.loss for cell in scored],
-        [entries_text(cell.entries) for cell in scored],
+        [row.entered for row in rows],
+        [finding.state for finding in findings],
+        [finding.code for finding in findings],
+        [finding.note for finding in findings],
+        [finding.full_marks for finding in findings],
+        [finding.score for finding in findings],
+        [finding.loss for finding in findings],
+        [entries_text(finding.entries) for finding in findings],
         [inputs_text(cell.inputs) for cell in scored],
         [card.version for card in cards],
-        [row.group.rule.hash for row in again],
+        [row.group.rule.hash for row in rows],
     )
-    return len(added) + int(told.split()[-1])
-
-
-def _cell_lines(rows: Iterable[CellRow], *, confirmed: bool, at: datetime) -> Iterator[str]:
-    standing, moment = "confirmed" if confirmed else "provisional", at.isoformat()
-    for group, cell, entered, key, told, inputs in rows:
-        yield (
-            f"{key}\t{group.card.set_id}\t{standing}\t1\t{entered}\t{told}\t{field(entries_text(cell.entries))}\t{inputs}\t"
-            f"{group.card.version}\t{group.rule.hash}\t{moment}\n"
-        )
+    return int(told.split()[-1])
 
 
 async def periods_scored(connection: Connection, set_id: UUID, indicators: Iterable[UUID]) -> list[str]:
@@ -299,16 +267,6 @@ async def drop_outdated(driver: asyncpg.Connection, period: str, card: Indicator
     )
 
 
-def entries_text(entries: Iterable[Entry]) -> str:
-    """Entries as they are stored with a cell: kind, clause, points."""
-    return _encode(entries).decode()
-
-
-def inputs_text(inputs: Mapping[str, int | str]) -> str:
-    """Inputs as they are stored: the version of the fact, or the text, by input."""
-    return _encode(inputs, order="sorted").decode()
-
-
 # --- the ledger: only ever added to -----------------------------------------------------------------------------------
 
 
@@ -324,18 +282,17 @@ async def last_evaluations(connection: Connection, period: str, indicators: Iter
 
 
 async def entries_of(
-    connection: Connection, period: str, rows: Sequence[CellRow]
+    connection: Connection, period: str, cells: Iterable[tuple[UUID, UUID, int]]
 ) -> Mapping[tuple[UUID, UUID], Sequence[Entry]]:
-    """What stands in the ledger for cells at the version before, without the rows that take an older one back."""
+    """What stands in the ledger for cells (indicator, unit, version), without the rows that take an older one back."""
+    wanted = list(cells)
     stand = await connection.fetch(
         "SELECT e.indicator_id, e.unit_id, e.kind, e.clause, e.points FROM entries e JOIN "
         "unnest($2::uuid[], $3::uuid[], $4::int[]) AS wanted(indicator_id, unit_id, cell_version) "
         "USING (indicator_id, unit_id, cell_version) WHERE e.period = $1 AND e.reverses IS NULL "
         "ORDER BY e.indicator_id, e.unit_id, e.entry_no",
         period,
-        [row.group.card.indicator_id for row in rows],
-        [row.scored.unit_id for row in rows],
-        [row.entered - 1 for row in rows],
+        *([cell[place] for cell in wanted] for place in range(3)),
     )
     found: dict[tuple[UUID, UUID], list[Entry]] = {}
     for row in stand:
@@ -355,39 +312,19 @@ async def known_deductions(connection: Connection, identities: Iterable[UUID]) -
     return {row["deduction_id"]: (row["version"], row["loss"]) for row in rows}
 
 
-async def keep_deductions(
-    driver: asyncpg.Connection, set_id: UUID, deductions: Sequence[Deduction], *, who: str, at: datetime
+async def change_deductions(
+    driver: asyncpg.Connection, deductions: Sequence[tuple[Deduction, bytes]], at: datetime
 ) -> None:
-    """Put deductions as they now stand, and add their versions; the caller holds their cells."""
-    ordered = sorted(((str(one.deduction_id), one, _encode(one).decode()) for one in deductions), key=itemgetter(0))
-    moment, by = at.isoformat(), field(who)
-    await copy_lines(
-        driver,
-        "deductions",
-        ("deduction_id", "version", "set_id", "period", "indicator_id", "unit_id", "loss", "body", "at"),
-        (
-            f"{key}\t1\t{set_id}\t{one.period}\t{one.indicator_id}\t{one.unit_id}\t{one.loss}\t{field(body)}\t{moment}\n"
-            for key, one, body in ordered
-            if one.version == 1
-        ),
-    )
-    again = [(one, body) for _, one, body in ordered if one.version > 1]
-    if again:
-        await driver.execute(
-            "UPDATE deductions AS known SET version = d.version, loss = d.loss, body = d.body, at = $1 "
-            "FROM unnest($2::uuid[], $3::int[], $4::numeric[], $5::text[]) AS d(deduction_id, version, loss, body) "
-            "WHERE known.deduction_id = d.deduction_id",
-            at,
-            [one.deduction_id for one, _ in again],
-            [one.version for one, _ in again],
-            [Decimal(one.loss) for one, _ in again],
-            [body for _, body in again],
-        )
-    await copy_lines(
-        driver,
-        "deduction_versions",
-        ("deduction_id", "version", "lifted", "body", "who", "at"),
-        (f"{key}\t{one.version}\t{one.loss == '0'}\t{field(body)}\t{by}\t{moment}\n" for key, one, body in ordered),
+    """Put deductions that are there as they now stand, each with its body; the caller holds their cells."""
+    await driver.execute(
+        "UPDATE deductions AS known SET version = d.version, loss = d.loss, body = d.body, at = $1 "
+        "FROM unnest($2::uuid[], $3::int[], $4::numeric[], $5::text[]) AS d(deduction_id, version, loss, body) "
+        "WHERE known.deduction_id = d.deduction_id",
+        at,
+        [one.deduction_id for one, _ in deductions],
+        [one.version for one, _ in deductions],
+        [Decimal(one.loss) for one, _ in deductions],
+        [body.decode() for _, body in deductions],
     )
 
 

@@ -22,7 +22,6 @@ from services.scoring_svc.ledger.adjudication import Adjudication, as_settled
 from services.scoring_svc.ledger.domain import NOTHING, Scored, Standing, differs
 from services.scoring_svc.ledger.entering import (
     Cell,
-    Occasion,
     cell_score,
     enter,
     tell_deductions,
@@ -32,7 +31,7 @@ from services.scoring_svc.ledger.entering import (
 from services.scoring_svc.ledger.evaluation import Group, reads_peers, score_all
 from services.scoring_svc.ledger.gathering import Changed, Read, Wanted, gather, read_as_confirmed
 from services.scoring_svc.ledger.period_repository import PeriodRow
-from services.scoring_svc.ledger.repository import CellRow, cell_row
+from services.scoring_svc.ledger.rows import CellRow, Occasion, Rows
 from services.scoring_svc.ledger.turns import take_turns, wait_no_longer
 from services.scoring_svc.ledger.withdrawing import withdraw_dropped
 from shared.contracts.indicator import IndicatorPublished
@@ -325,6 +324,7 @@ async def _put_provisional(
     at_once: list[tuple[Group, list[Scored]]] = []
     for group, cells in results:
         now: list[Scored] = []
+        row_of = Rows(group).row
         for cell in cells:
             known = standing.get((group.card.indicator_id, cell.unit_id)) if standing else None
             entered = known.entered if known else 0
@@ -332,7 +332,7 @@ async def _put_provisional(
                 now.append(cell)
             # Among thousands of peers most stay where they were.
             elif known != Standing(cell, entered, confirmed=False, card_version=group.card.version):
-                rows.append(cell_row(group, cell, entered))
+                rows.append(row_of(cell, entered))
         if now:
             at_once.append((group, now))
     if at_once:
@@ -365,7 +365,7 @@ async def _amend(
             if not cell.settled:
                 # The confirmed score stands: an amendment cannot leave a confirmed period without one.
                 name = f"{group.card.code}/{cell.unit_id}/{period.key}"
-                uow.trail("score", "cell", name, outcome=f"refused:{cell.code}")
+                uow.trail("score", "cell", name, outcome=f"refused:{cell.finding.code}")
         settled.append((group, [cell for cell in cells if cell.settled]))
     occasion = cause.occasion("confirmed", uow.who)
     done = await enter(uow, set_id, period.key, settled, standing, occasion)

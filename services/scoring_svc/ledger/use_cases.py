@@ -1,33 +1,29 @@
 """The steps of a period: fence, confirm, close; and what holds a confirmation up."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from services.scoring_svc.copies import repository as copies
-from services.scoring_svc.copies.domain import Chain, chain_of, metrics_of
+from services.scoring_svc.copies.domain import chain_of
 from services.scoring_svc.copies.repository import IndicatorSet
-from services.scoring_svc.ledger import adjudication_repository as decisions
 from services.scoring_svc.ledger import period_repository as periods
 from services.scoring_svc.ledger import repository
-from services.scoring_svc.ledger.adjudication import Cell, adjudicated, as_settled
+from services.scoring_svc.ledger.confirming import Confirmed, confirmed, write_confirmed
 from services.scoring_svc.ledger.domain import (
     ConfirmationHeldUp,
     Exclusion,
     Holdup,
-    Scored,
-    Standing,
     advance,
-    as_result,
     holdups_of_chunks,
 )
-from services.scoring_svc.ledger.entering import Occasion, cell_score, enter, tell_deductions, tell_digest, tell_scores
-from services.scoring_svc.ledger.evaluation import Group, prepare, score_all
+from services.scoring_svc.ledger.entering import Results, known_of, tell_digest
 from services.scoring_svc.ledger.period_repository import PeriodRow
+from services.scoring_svc.ledger.rows import Occasion
 from services.scoring_svc.ledger.submission_client import ask_for_fence
+from services.scoring_svc.ledger.sweeping import sweep
 from shared.auth import Actor
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period, parse_period
@@ -61,14 +57,6 @@ class Place:
     indicator_set: IndicatorSet
     period: Period
     cards: Sequence[IndicatorPublished]
-
-
-@dataclass(frozen=True)
-class Found:
-    """What an evaluation of the whole period found."""
-
-    results: Sequence[tuple[Group, Sequence[Scored]]]
-    holdups: Sequence[Holdup]
 
 
 async def find_place(uow: UnitOfWork, set_code: str, key: str) -> Place:
@@ -144,9 +132,14 @@ async def find_holdups(uow: UnitOfWork, place: Place) -> tuple[PeriodRow | None,
     """What would hold a confirmation up now; changes nothing. The state is None while nobody has touched the period."""
     driver = await uow.driver()
     state = await periods.period_row(driver, place.indicator_set.set_id, place.period.key)
-    out = await repository.exclusions(driver, place.period.key, [card.indicator_id for card in place.cards])
-    found = await _evaluate(uow, place, state, out)
-    return state, found.holdups
+    indicators = [card.indicator_id for card in place.cards]
+    out = await repository.exclusions(driver, place.period.key, indicators)
+    chain = chain_of(place.cards)
+    standing = await repository.standing_cells(driver, place.period.key, chain.readers) if chain.readers else {}
+    unsettled: list[Holdup] = []
+    async for found in sweep(uow, place.period, place.cards, out, standing, _unsettled):
+        unsettled += found
+    return state, [*await _missing(uow, place, state), *await _by_code(uow, place, unsettled)]
 
 
 async def confirm_period(
@@ -164,24 +157,37 @@ async def confirm_period(
     held = await periods.hold_period(driver, set_id, key, alone=True)
     advance(held.state, "confirm")
     taken_out = await _cells_named(uow, place, exclusions)
-    found = await _evaluate(uow, place, held, taken_out)
-    if found.holdups:
-        listed = [shown(holdup) for holdup in found.holdups[:MOST_HOLDUPS]]
-        raise ConfirmationHeldUp(count=len(found.holdups), holdups=listed)
-    await repository.keep_exclusions(driver, key, taken_out, who=uow.who, at=now)
-    indicators = [group.card.indicator_id for group, _ in found.results]
+    missing = await _missing(uow, place, held)
+    indicators = [card.indicator_id for card in place.cards]
     standing = await repository.standing_cells(driver, key, indicators)
-    await repository.keep_calendars(driver, [group for group, _ in found.results])
+    known = await known_of(uow, key, indicators, standing)
     occasion = Occasion("confirmed", "scored", uow.who, now)
-    entered = await enter(uow, set_id, key, found.results, standing, occasion)
-    await repository.put_cells(driver, key, entered.cells, standing, confirmed=True, at=now)
-    cells = len(entered.cells)
+
+    def then(results: Results) -> tuple[Sequence[Holdup], Confirmed | None]:
+        held_up = _unsettled(results)
+        if held_up or missing:
+            return held_up, None
+        return held_up, confirmed(set_id, key, results, standing, known, occasion)
+
+    unsettled: list[Holdup] = []
+    cells = deductions = 0
+    async for held_up, found in sweep(uow, place.period, place.cards, taken_out, standing, then):
+        unsettled += held_up
+        # What was written before something that holds up was found is taken back with the transaction.
+        if found is None or unsettled:
+            continue
+        await write_confirmed(uow, set_id, key, found, occasion)
+        cells += len(found.entered.cells)
+        deductions += len(found.entered.deductions)
+    if missing or unsettled:
+        holdups = [*missing, *await _by_code(uow, place, unsettled)]
+        listed = [shown(holdup) for holdup in holdups[:MOST_HOLDUPS]]
+        raise ConfirmationHeldUp(count=len(holdups), holdups=listed)
+    await repository.keep_exclusions(driver, key, taken_out, who=uow.who, at=now)
     version = await periods.confirm(driver, set_id, key, cells=cells, at=now, by=uow.who)
     uow.record(
         PeriodConfirmed(set_id=set_id, period=key, version=version, at=now, by=uow.who, cells=cells), subject=key
     )
-    tell_scores(uow, set_id, key, [cell_score(row) for row in entered.cells])
-    tell_deductions(uow, set_id, entered.deductions)
     await tell_digest(uow, set_id, key)
     after = await periods.hold_period(driver, set_id, key, alone=True)
     uow.trail(
@@ -189,7 +195,7 @@ async def confirm_period(
         "period",
         f"{set_id}/{key}",
         before=_state(held),
-        after={**_state(after), "excluded": len(taken_out), "deductions": len(entered.deductions)},
+        after={**_state(after), "excluded": len(taken_out), "deductions": deductions},
     )
     return after
 
@@ -207,53 +213,32 @@ async def close_period(uow: UnitOfWork, place: Place, now: datetime) -> PeriodRo
     return after
 
 
-async def _evaluate(
-    uow: UnitOfWork, place: Place, state: PeriodRow | None, taken_out: Mapping[tuple[UUID, UUID], Exclusion]
-) -> Found:
-    """Every cell of every card of the period, from the newest facts; and what would hold a confirmation up."""
+async def _missing(uow: UnitOfWork, place: Place, state: PeriodRow | None) -> Sequence[Holdup]:
+    """What holds a confirmation up beside cells: cards that are not here yet, chunks that are not applied."""
     driver = await uow.driver()
-    metrics = {metric for card in place.cards for metric in metrics_of(card)}
-    units = {unit for card in place.cards for unit in card.evaluated_unit_ids}
-    facts = await copies.newest_facts(driver, place.period.key, metrics)
-    around = await repository.surroundings(driver, units, place.period.last)
-    decided = await decisions.standing(driver, place.period.key, [card.indicator_id for card in place.cards])
-    chain = chain_of(place.cards)
-    standing = await repository.standing_cells(driver, place.period.key, chain.readers) if chain.readers else {}
-    read: dict[tuple[UUID, UUID], str] = {}
-    results: list[tuple[Group, Sequence[Scored]]] = []
-    for cards in chain.levels(place.cards):
-        groups = [adjudicated(prepare(card, place.period, facts, around, None, read), decided) for card in cards]
-        # Long and pure: beside the event loop, so that other requests and events go on.
-        scored = await asyncio.to_thread(score_all, groups)
-        results += zip(groups, as_settled(groups, scored, taken_out, decided), strict=True)
-        read |= _as_read(chain, standing, results[-len(groups) :])
     holdups: list[Holdup] = []
     if not await copies.is_whole(driver, place.indicator_set):
         holdups.append(Holdup("set_incomplete", text=place.indicator_set.code))
     if state is not None and state.last_chunk is not None and state.chunks is not None:
         applied = await copies.chunks_applied(driver, place.period.key, state.last_chunk)
         holdups += holdups_of_chunks(state.last_chunk, state.chunks, applied)
-    codes = {unit.unit_id: unit.code for unit in await units_on(driver, place.period.last)}
-    holdups += [
-        Holdup(str(cell.code), group.card.code, codes.get(cell.unit_id, str(cell.unit_id)))
+    return holdups
+
+
+def _unsettled(results: Results) -> Sequence[Holdup]:
+    """The cells that are neither scored, exempt nor not scorable; their unit by its id."""
+    return [
+        Holdup(str(cell.finding.code), group.card.code, str(cell.unit_id))
         for group, cells in results
         for cell in cells
         if not cell.settled
     ]
-    return Found(results, holdups)
 
 
-def _as_read(
-    chain: Chain, standing: Mapping[Cell, Standing], results: Sequence[tuple[Group, Sequence[Scored]]]
-) -> dict[Cell, str]:
-    """What other rules read of cells, as they will be entered."""
-    return {
-        (group.card.indicator_id, cell.unit_id): text
-        for group, cells in results
-        if group.card.indicator_id in chain.readers
-        for cell in cells
-        if (text := as_result(standing.get((group.card.indicator_id, cell.unit_id)), cell)) is not None
-    }
+async def _by_code(uow: UnitOfWork, place: Place, holdups: Sequence[Holdup]) -> Sequence[Holdup]:
+    """The same with the units by their codes."""
+    codes = {str(unit.unit_id): unit.code for unit in await units_on(await uow.driver(), place.period.last)}
+    return [replace(one, unit=codes.get(str(one.unit), one.unit)) for one in holdups]
 
 
 async def _cells_named(

@@ -12,9 +12,10 @@ import msgspec
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.ledger import period_repository as periods
 from services.scoring_svc.ledger import reading, repository
-from services.scoring_svc.ledger.domain import NOT_EVALUATED, Scored, Standing
-from services.scoring_svc.ledger.entering import Occasion, enter, tell_deductions
+from services.scoring_svc.ledger.domain import NOT_EVALUATED, Finding, Standing
+from services.scoring_svc.ledger.entering import enter, tell_deductions
 from services.scoring_svc.ledger.evaluation import Group
+from services.scoring_svc.ledger.rows import Occasion
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period
 from shared.db import UnitOfWork
@@ -34,12 +35,11 @@ async def withdraw_dropped(uow: UnitOfWork, period: Period, card: IndicatorPubli
     note = f"指标第{card.version}版不再考核该单位"
     occasion = Occasion("immediate", "correction", uow.who, at, note)
     for (indicator, unit), known in sorted(standing.items()):
-        if unit in card.evaluated_unit_ids or not known.entered or known.scored.code == NOT_EVALUATED:
+        if unit in card.evaluated_unit_ids or not known.entered or known.scored.finding.code == NOT_EVALUATED:
             continue
         group = await _as_entered(uow, period, card.indicator_id, unit, known)
-        cell = Scored(
-            unit, "not_scorable", known.scored.full_marks, code=NOT_EVALUATED, note=note, inputs=known.scored.inputs
-        )
+        finding = Finding("not_scorable", known.scored.full_marks, code=NOT_EVALUATED, note=note)
+        cell = known.scored._replace(finding=finding)
         # One by one: each is an evaluation of its own, of the version of the card that it was entered under.
         done = await enter(uow, card.set_id, period.key, [(group, [cell])], {(indicator, unit): known}, occasion)
         await repository.put_cells(driver, period.key, done.cells, standing, confirmed=False, at=at)

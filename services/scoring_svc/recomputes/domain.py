@@ -87,5 +87,6 @@ def difference(indicator: UUID, version: int, stored: Scored, found: Scored) -> 
 
 
 def _told(cell: Scored) -> str:
-    score = cell.code or cell.state if cell.score is None else format(cell.score, "f")
-    return " ".join((score, *(f"{entry.kind}:{entry.clause or ''}:{entry.points}" for entry in cell.entries)))
+    found = cell.finding
+    score = found.code or found.state if found.score is None else format(found.score, "f")
+    return " ".join((score, *(f"{entry.kind}:{entry.clause or ''}:{entry.points}" for entry in found.entries)))

@@ -177,11 +177,11 @@ def _compared(where: str, cell: CellLine, evaluated: Scored, decided: Sequence[A
     )
     pairs = (
         ("state", cell.state, found.state),
-        ("code", cell.code, found.code),
-        ("note", cell.note, found.note),
+        ("code", cell.code, found.finding.code),
+        ("note", cell.note, found.finding.note),
         ("full marks", cell.full_marks, plain(found.full_marks)),
         ("score", cell.score, told),
-        ("entries", own, found.entries),
+        ("entries", own, found.finding.entries),
         ("sum of all entries", sum((exact(one.points) for one in cell.entries), Fraction(0)), Fraction(told or 0)),
     )
     for name, recorded, worked_out in pairs:

@@ -18,7 +18,7 @@ from services.scoring_svc.ledger.adjudication import (
     proof_with,
     settled,
 )
-from services.scoring_svc.ledger.domain import Exclusion, Scored
+from services.scoring_svc.ledger.domain import Exclusion, Finding, Scored
 from services.scoring_svc.ledger.evaluation import Group
 from shared.contracts.periods import parse_period
 from tests.scoring_svc.ledger.city import COL1, unit_of
@@ -34,7 +34,7 @@ def decided(kind: Any, value: Any = None, *, name: str | None = None, day: int =
 
 def evaluated(*decisions: Adjudication) -> Scored:
     marks = {one.mark: one.reference for one in counting(decisions).values()}
-    return Scored(UNIT, "scored", Decimal(10), Decimal(6), inputs={"errors": 1, **marks})
+    return Scored(UNIT, Finding("scored", Decimal(10), Decimal(6)), {"errors": 1, **marks})
 
 
 def test_the_later_decision_counts_in_whatever_order_they_come() -> None:
@@ -83,7 +83,7 @@ def test_a_decision_stands_above_an_exclusion_and_the_whole_above_values(
     decisions: list[Adjudication], state: str, score: Decimal | None, note: str | None
 ) -> None:
     found = settled(evaluated(*decisions), OUT, decisions)
-    assert (found.state, found.score, found.note) == (state, score, note)
+    assert (found.state, found.score, found.finding.note) == (state, score, note)
     assert fixed(found.inputs) is any(one.kind != "value" for one in decisions)
 
 
@@ -93,7 +93,7 @@ def test_a_decision_that_the_cell_did_not_read_leaves_the_exclusion() -> None:
 
 def test_a_fixed_score_is_one_entry_of_its_own_kind_and_its_proof_adds_up() -> None:
     ruled = decided("score", "8.50")
-    (entry,) = settled(evaluated(ruled), None, [ruled]).entries
+    (entry,) = settled(evaluated(ruled), None, [ruled]).finding.entries
     assert (entry.kind, entry.clause, entry.points) == ("ruling", None, "8.50")
     inner = {"rule": "sha256:1", "rule_language": 1, "result": "points", "value": "6", "entries": []}
     proof = proof_with(ruled, inner)

@@ -13,7 +13,7 @@ import pytest
 
 from services.scoring_svc.copies.domain import chain_of
 from services.scoring_svc.engine.domain import evaluate_group
-from services.scoring_svc.ledger.domain import Scored, Standing, as_result
+from services.scoring_svc.ledger.domain import Finding, Scored, Standing, as_result
 from services.scoring_svc.ledger.evaluation import Surroundings, prepare, result_as_read, score
 from shared.contracts.identity import indicator_id
 from shared.contracts.indicator import Binding, IndicatorPublished
@@ -217,8 +217,8 @@ def test_depths_put_whoever_reads_after_what_is_read_and_end_in_a_circle() -> No
 
 
 def test_a_result_says_its_version_and_is_read_back_from_what_it_says() -> None:
-    cell = Scored(unit_of("420102"), "scored", Decimal(10), Decimal("8.50"))
-    exempt = Scored(unit_of("420102"), "exempt", Decimal(10))
+    cell = Scored(unit_of("420102"), Finding("scored", Decimal(10), Decimal("8.50")))
+    exempt = Scored(unit_of("420102"), Finding("exempt", Decimal(10)))
     known = Standing(cell, 3, confirmed=True, card_version=1)
     assert as_result(None) is None
     assert (as_result(known), as_result(known, cell), as_result(known, exempt)) == ("v3 8.50", "v3 8.50", "v4 exempt")
@@ -234,7 +234,7 @@ def test_columns_read_results_as_the_reference_does() -> None:
     results = {(indicator_id(SET, "COL-01"), unit): text for unit, text in zip(units, texts, strict=False)}
     group = prepare(half, parse_period(JANUARY), {}, Surroundings(None), None, results)
     outcomes = evaluate_group(group.rule, group.facts, None)
-    found = {str(cell.unit_id): (cell.score, cell.code) for cell in score(group)}
+    found = {str(cell.unit_id): (cell.score, cell.finding.code) for cell in score(group)}
     assert found == {
         unit: (None if one.value is None else Decimal(one.value), one.code) for unit, one in outcomes.items()
     }

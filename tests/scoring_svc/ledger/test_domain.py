@@ -9,6 +9,7 @@ from services.scoring_svc.copies.domain import governing
 from services.scoring_svc.ledger.domain import (
     Entry,
     Exclusion,
+    Finding,
     PeriodAlreadyConfirmed,
     PeriodClosed,
     PeriodNotConfirmed,
@@ -57,7 +58,7 @@ def test_every_step_of_a_period(state: str, verb: str, after: object) -> None:
     ("score", "loss"), [("10.00", "0"), ("6.00", "4"), ("12.50", "0"), ("-1.00", "11"), (None, "0")]
 )
 def test_a_loss_is_full_marks_less_the_score_never_below_nothing(score: str | None, loss: str) -> None:
-    cell = Scored(UNIT, "scored", Decimal(10), score=None if score is None else Decimal(score))
+    cell = Scored(UNIT, Finding("scored", Decimal(10), score=None if score is None else Decimal(score)))
     assert plain(cell.loss) == loss
 
 
@@ -81,14 +82,14 @@ def test_an_entry_taken_back_has_the_other_sign(points: str, back: str) -> None:
     ],
 )
 def test_when_a_deduction_gets_a_version(known: str | None, score: str, new_version: bool, expected: bool) -> None:
-    cell = Scored(UNIT, "scored", Decimal(10), score=Decimal(score))
+    cell = Scored(UNIT, Finding("scored", Decimal(10), score=Decimal(score)))
     assert needs_deduction(None if known is None else Decimal(known), cell, new_version=new_version) is expected
 
 
 def test_an_exclusion_stands_above_what_the_facts_give_and_keeps_its_reason() -> None:
-    cell = Scored(UNIT, "refused", Decimal(10), code="VALUE_MISSING", inputs={"errors": 0})
+    cell = Scored(UNIT, Finding("refused", Decimal(10), code="VALUE_MISSING"), {"errors": 0})
     taken_out = excluded(cell, Exclusion("exempt", "系统切换"))
-    assert (taken_out.state, taken_out.note, taken_out.loss, taken_out.settled) == ("exempt", "系统切换", 0, True)
+    assert (taken_out.state, taken_out.finding.note, taken_out.loss, taken_out.settled) == ("exempt", "系统切换", 0, True)
     assert excluded(cell, None) is cell
 
 

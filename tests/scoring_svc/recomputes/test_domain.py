@@ -6,7 +6,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.scoring_svc.ledger.domain import Entry, Scored
+from services.scoring_svc.ledger.domain import Entry, Finding, Scored
 from services.scoring_svc.recomputes.domain import Card, cut, difference
 
 
@@ -45,7 +45,8 @@ def test_small_indicators_go_together() -> None:
     assert [piece.cells for piece in cut(cards, 7)] == [6, 6, 3]
 
 
-CELL = Scored(ident(1), "scored", Decimal(10), Decimal("8.50"), entries=(Entry("base", None, "10"),))
+FOUND = Finding("scored", Decimal(10), Decimal("8.50"), entries=(Entry("base", None, "10"),))
+CELL = Scored(ident(1), FOUND)
 
 
 def test_a_difference_is_the_last_digit_an_entry_or_a_state() -> None:
@@ -53,12 +54,12 @@ def test_a_difference_is_the_last_digit_an_entry_or_a_state() -> None:
     # The versions of facts are what was read, not what was found.
     assert difference(ident(2), 1, CELL, CELL._replace(inputs={"errors": 7})) is None
     for other in (
-        CELL._replace(score=Decimal("8.51")),
-        CELL._replace(score=Decimal("8.5")),
-        CELL._replace(entries=(Entry("base", None, "10.0"),)),
-        CELL._replace(state="refused", score=None, code="VALUE_MISSING", entries=()),
+        FOUND._replace(score=Decimal("8.51")),
+        FOUND._replace(score=Decimal("8.5")),
+        FOUND._replace(entries=(Entry("base", None, "10.0"),)),
+        FOUND._replace(state="refused", score=None, code="VALUE_MISSING", entries=()),
     ):
-        found = difference(ident(2), 3, CELL, other)
+        found = difference(ident(2), 3, CELL, CELL._replace(finding=other))
         assert found is not None
         assert (found.indicator_id, found.unit_id, found.version) == (ident(2), ident(1), 3)
         assert found.stored != found.found

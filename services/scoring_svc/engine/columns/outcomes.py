@@ -3,7 +3,6 @@
 Belongs here: columns of outcomes, a row as text. Does not belong here: proofs; the reference makes them on demand.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -27,19 +26,10 @@ class EntryAmounts:
     den: Any
     stands: Flags
 
-    def told(self) -> list[tuple[str, str | None, str] | None]:
-        """The entry of every row as (entry, clause, amount as the proof writes it); None where it does not stand."""
-        entry, clause = self.entry, self.clause
-        found: list[tuple[str, str | None, str] | None]
-        if np.ndim(self.den) == 0:
-            den = int(self.den)
-            found = _distinct(self.num, lambda num: (entry, clause, shortest(Fraction(num, den))))
-        else:
-            pairs = zip(self.num.tolist(), self.den.tolist(), strict=True)
-            found = [(entry, clause, shortest(Fraction(num, den))) for num, den in pairs]
-        for row in np.flatnonzero(~self.stands).tolist():
-            found[row] = None
-        return found
+    def told(self, row: int) -> tuple[str, str | None, str]:
+        """The entry of a row as (entry, clause, amount as the proof writes it)."""
+        den = int(self.den[row]) if np.ndim(self.den) else int(self.den)
+        return self.entry, self.clause, shortest(Fraction(int(self.num[row]), den))
 
 
 class RowOutcome(NamedTuple):
@@ -68,33 +58,31 @@ class ColumnOutcomes:
     by_reference: dict[int, Outcome] = field(default_factory=dict)
 
     def rows(self) -> list[RowOutcome]:
-        """All rows as text; every distinct number is written once."""
-        texts = _distinct(self.value, self.result.text)
-        columns = [entry.told() for entry in self.entries]
-        entries = list(zip(*columns, strict=True)) if columns else [()] * len(texts)
-        if not all(entry.stands.all() for entry in self.entries):
-            entries = [tuple(one for one in row if one is not None) for row in entries]
-        kind = self.result.kind
-        found = [
-            RowOutcome(kind, text, None, told, substituted)
-            for text, told, substituted in zip(texts, entries, self.substituted.tolist(), strict=True)
-        ]
-        for row in np.flatnonzero(self.stop).tolist():
-            reason = self.reasons[self.stop[row]]
-            found[row] = RowOutcome(reason.how, None, reason.code, (), substituted=False)
-        for row, known in self.by_reference.items():
-            found[row] = row_of(known)
+        """All rows as text; one object for all rows of which the same was found."""
+        keys: list[Any] = [self.stop, self.value, self.substituted]
+        for entry in self.entries:
+            keys += [entry.num, entry.stands, *([entry.den] if np.ndim(entry.den) else [])]
+        known: dict[tuple[Any, ...], RowOutcome] = {}
+        found = []
+        for row, key in enumerate(zip(*(column.tolist() for column in keys), strict=True)):
+            told = known.get(key)
+            if told is None:
+                told = known[key] = self._told(row)
+            found.append(told)
+        for row, outcome in self.by_reference.items():
+            found[row] = row_of(outcome)
         return found
+
+    def _told(self, row: int) -> RowOutcome:
+        if self.stop[row]:
+            reason = self.reasons[self.stop[row]]
+            return RowOutcome(reason.how, None, reason.code, (), substituted=False)
+        entries = tuple(entry.told(row) for entry in self.entries if entry.stands[row])
+        text = self.result.text(int(self.value[row]))
+        return RowOutcome(self.result.kind, text, None, entries, bool(self.substituted[row]))
 
 
 def row_of(outcome: Outcome) -> RowOutcome:
     """What the reference found, without its proof."""
     entries = tuple((entry.entry, entry.clause, entry.text) for entry in outcome.entries)
     return RowOutcome(outcome.kind, outcome.value, outcome.code, entries, outcome.substituted)
-
-
-def _distinct(numbers: Ints, say: Callable[[int], Any]) -> list[Any]:
-    """What is said of every number; of each distinct one once."""
-    distinct, which = np.unique(numbers, return_inverse=True)
-    said = [say(number) for number in distinct.tolist()]
-    return [said[index] for index in which.reshape(-1).tolist()]
