@@ -206,7 +206,7 @@ async def _abandon(client: Client) -> None:
     writer = getattr(client._transport, "_io_writer", None)  # noqa: SLF001 - the client has no way to abort
     if writer is not None:
         writer.transport.abort()
-    listening = [one._wait_for_msgs_task for one in client._subs.values()]  # noqa: SLF001
+    listening: list[Any] = [one._wait_for_msgs_task for one in client._subs.values()]  # noqa: SLF001
     with contextlib.suppress(Exception):
         async with asyncio.timeout(1):
             await client.close()

@@ -40,7 +40,6 @@ DEDUCTIONS = ("deduction_id", "version", "set_id", "period", "indicator_id", "un
 DEDUCTION_VERSIONS = ("deduction_id", "version", "lifted", "body", "who", "at")
 
 _encode = msgspec.json.encode
-_unit = lru_cache(maxsize=65_536)(uuid)  # a unit stands in thousands of rows
 _number = lru_cache(maxsize=1_024)(integer)
 
 
@@ -107,7 +106,7 @@ def cell_rows(rows: Iterable[CellRow], *, confirmed: bool, at: datetime) -> Iter
         last = integer(group.card.version) + text(group.rule.hash) + moment(at)
         for _, cell, entered, found, inputs in these:
             yield b"".join(
-                (first, _unit(cell.unit_id), second, _number(entered), found.columns, found.entries, inputs, last)
+                (first, uuid(cell.unit_id), second, _number(entered), found.columns, found.entries, inputs, last)
             )
 
 
@@ -117,7 +116,7 @@ def version_rows(changed: Iterable[CellRow], evaluations: Mapping[UUID, int], oc
     for group, these in _by_group(changed):
         first, number = head(VERSIONS) + _key(group), integer(evaluations[group.card.indicator_id])
         for _, cell, entered, found, __ in these:
-            yield b"".join((first, _unit(cell.unit_id), _number(entered), number, found.columns, last))
+            yield b"".join((first, uuid(cell.unit_id), _number(entered), number, found.columns, last))
 
 
 def entry_rows(
@@ -133,7 +132,7 @@ def entry_rows(
             if entered > 1:
                 taken_back = before.get((indicator, cell.unit_id), ())
                 each = [*(_entry(one.reversed(), integer(entered - 1)) for one in taken_back), *each]
-            here = first + _unit(cell.unit_id) + _number(entered)
+            here = first + uuid(cell.unit_id) + _number(entered)
             end = b"".join((rule, inputs, last))
             for number, entry in enumerate(each, 1):
                 yield b"".join((here, _number(number), entry, end))
@@ -153,7 +152,7 @@ def deduction_row(one: Deduction, body: bytes, set_id: UUID, at: datetime) -> by
     return b"".join(
         (
             head(DEDUCTIONS), uuid(one.deduction_id), integer(1), uuid(set_id), text(one.period),
-            _unit(one.indicator_id), _unit(one.unit_id), numeric(Decimal(one.loss)), binary(body), moment(at),
+            uuid(one.indicator_id), uuid(one.unit_id), _loss(one.loss), binary(body), moment(at),
         )
     )  # fmt: skip
 
@@ -174,6 +173,11 @@ def inputs_text(inputs: Mapping[str, int | str]) -> str:
     return _encode(inputs, order="sorted").decode()
 
 
+@lru_cache(maxsize=4_096)
+def _loss(told: str) -> bytes:
+    return numeric(Decimal(told))
+
+
 def _by_group(rows: Iterable[CellRow]) -> Iterator[tuple[Group, Sequence[CellRow]]]:
     """Rows as they follow each other, under the group that they are of."""
     for _, these in groupby(rows, lambda row: id(row.group)):
@@ -182,7 +186,7 @@ def _by_group(rows: Iterable[CellRow]) -> Iterator[tuple[Group, Sequence[CellRow
 
 
 def _key(group: Group) -> bytes:
-    return text(group.period.key) + _unit(group.card.indicator_id)
+    return text(group.period.key) + uuid(group.card.indicator_id)
 
 
 def _found(finding: Finding) -> _Found:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from services.scoring_svc.copies import repository as copies
-from services.scoring_svc.copies.domain import Chain, chain_of, metrics_of
+from services.scoring_svc.copies.domain import Chain, chain_of, groups_units, metrics_of
 from services.scoring_svc.ledger import adjudication_repository as decisions
 from services.scoring_svc.ledger import repository
 from services.scoring_svc.ledger.adjudication import adjudicated, as_settled
@@ -38,7 +38,7 @@ async def sweep(
     event loop, and the next batch is worked out while the caller writes what it was given.
     """
     driver = await uow.driver()
-    units = {unit for card in cards for unit in card.evaluated_unit_ids}
+    units = {unit for card in cards if groups_units(card) for unit in card.evaluated_unit_ids}
     facts = await copies.newest_facts(driver, period.key, {metric for card in cards for metric in metrics_of(card)})
     around = await repository.surroundings(driver, units, period.last)
     decided = await decisions.standing(driver, period.key, [card.indicator_id for card in cards])

@@ -4,7 +4,8 @@ A **board** is what is ranked: `total`, `level1:…`, `level2:…/…` or `indic
 `all`, or `dimension:group`, as the units stood on the span's last day.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -92,31 +93,43 @@ def _placed(source: Source) -> str:
     return _PLACED.replace("__MARKS__", marks_of(source.cells.blend))
 
 
+@asynccontextmanager
+async def _by_hash(driver: asyncpg.Connection) -> AsyncIterator[None]:
+    """Statements on all marks at once: nobody knows beforehand how many there are, and a planner that expects few
+    compares every mark with every card.
+    """
+    await driver.execute("SET LOCAL enable_nestloop = off; SET LOCAL work_mem = '64MB'")
+    yield
+    await driver.execute("SET LOCAL enable_nestloop TO DEFAULT; SET LOCAL work_mem TO DEFAULT")
+
+
 _PLACE = "unit_id, board, peers, total, full_marks, indicators, place, tied, dense, ranked, best, worst, next_total"
 
 
 async def place_all(driver: asyncpg.Connection, ranking_id: UUID, source: Source) -> list[tuple[str, str, str, int]]:
     """Add the places of a ranking; returns the cells in a version above 1 that it rests on, of the same snapshot."""
-    rows = await driver.fetch(
-        f"{_placed(source)}, kept AS (INSERT INTO ranking_places (ranking_id, {_PLACE}) "
-        f"SELECT ${_NEXT}, {_PLACE} FROM placed) "
-        "SELECT period, indicator_id, unit_id, entered_version FROM cells WHERE set_id = $1 "
-        "AND period = ANY($2::text[]) AND entered_version > 1 ORDER BY 1, 2, 3",
-        *source.parameters,
-        ranking_id,
-    )
+    async with _by_hash(driver):
+        rows = await driver.fetch(
+            f"{_placed(source)}, kept AS (INSERT INTO ranking_places (ranking_id, {_PLACE}) "
+            f"SELECT ${_NEXT}, {_PLACE} FROM placed) "
+            "SELECT period, indicator_id, unit_id, entered_version FROM cells WHERE set_id = $1 "
+            "AND period = ANY($2::text[]) AND entered_version > 1 ORDER BY 1, 2, 3",
+            *source.parameters,
+            ranking_id,
+        )
     return [(row["period"], str(row["indicator_id"]), str(row["unit_id"]), row["entered_version"]) for row in rows]
 
 
-async def still_holds(connection: Connection, ranking_id: UUID, source: Source) -> bool:
+async def still_holds(driver: asyncpg.Connection, ranking_id: UUID, source: Source) -> bool:
     """Whether the cells, entries and cards as they now stand give every place of a published ranking, and no other."""
     kept = f"SELECT {_PLACE} FROM ranking_places WHERE ranking_id = ${_NEXT}"
-    return not await connection.fetchval(
-        f"{_placed(source)} SELECT EXISTS ((SELECT {_PLACE} FROM placed EXCEPT {kept}) UNION ALL "
-        f"({kept} EXCEPT SELECT {_PLACE} FROM placed))",
-        *source.parameters,
-        ranking_id,
-    )
+    async with _by_hash(driver):
+        return not await driver.fetchval(
+            f"{_placed(source)} SELECT EXISTS ((SELECT {_PLACE} FROM placed EXCEPT {kept}) UNION ALL "
+            f"({kept} EXCEPT SELECT {_PLACE} FROM placed))",
+            *source.parameters,
+            ranking_id,
+        )
 
 
 # --- rows as they are shown -------------------------------------------------------------------------------------------
@@ -155,11 +168,12 @@ def _wanted(wanted: Wanted) -> tuple[Any, ...]:
     return wanted.board, wanted.peers, wanted.previous, wanted.day, units, *after, wanted.limit
 
 
-async def provisional_places(connection: Connection, source: Source, wanted: Wanted) -> list[asyncpg.Record]:
+async def provisional_places(driver: asyncpg.Connection, source: Source, wanted: Wanted) -> list[asyncpg.Record]:
     """Places as the cells stand now."""
-    return list(
-        await connection.fetch(f"{_placed(source)} {_shown('placed', _NEXT)}", *source.parameters, *_wanted(wanted))
-    )  # fmt: skip
+    async with _by_hash(driver):
+        return list(
+            await driver.fetch(f"{_placed(source)} {_shown('placed', _NEXT)}", *source.parameters, *_wanted(wanted))
+        )
 
 
 async def published_places(connection: Connection, ranking_id: UUID, wanted: Wanted) -> list[asyncpg.Record]:

@@ -89,7 +89,12 @@ def test_when_a_deduction_gets_a_version(known: str | None, score: str, new_vers
 def test_an_exclusion_stands_above_what_the_facts_give_and_keeps_its_reason() -> None:
     cell = Scored(UNIT, Finding("refused", Decimal(10), code="VALUE_MISSING"), {"errors": 0})
     taken_out = excluded(cell, Exclusion("exempt", "系统切换"))
-    assert (taken_out.state, taken_out.finding.note, taken_out.loss, taken_out.settled) == ("exempt", "系统切换", 0, True)
+    assert (taken_out.state, taken_out.finding.note, taken_out.loss, taken_out.settled) == (
+        "exempt",
+        "系统切换",
+        0,
+        True,
+    )
     assert excluded(cell, None) is cell
 
 
