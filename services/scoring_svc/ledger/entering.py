@@ -17,7 +17,6 @@ from services.scoring_svc.ledger import period_repository as periods
 from services.scoring_svc.ledger import repository
 from services.scoring_svc.ledger.copying import copy_rows
 from services.scoring_svc.ledger.domain import (
-    NOTHING,
     Entry,
     Scored,
     Standing,
@@ -45,11 +44,9 @@ from services.scoring_svc.ledger.rows import (
 )
 from shared.contracts.scoring import (
     CellScore,
-    ClauseLoss,
     Deduction,
     DeductionsDigested,
     IndicatorDeducted,
-    InputVersion,
     ScoresConfirmed,
 )
 from shared.db import UnitOfWork
@@ -147,7 +144,7 @@ def entered(
             rows.append(row)
             if fresh:
                 changed.append(row)
-            if version or cell.loss > NOTHING:
+            if version or row.told.lost:
                 identity = identity_of(indicator, cell.unit_id, period)
                 last, loss = known.deductions.get(identity, (0, None))
                 if needs_deduction(loss, cell, new_version=fresh):
@@ -177,12 +174,13 @@ async def write(uow: UnitOfWork, done: Entered, occasion: Occasion) -> None:
 
 
 def _deduction(row: CellRow, identity: UUID, version: int, occasion: Occasion) -> Deduction:
-    card, cell, finding = row.group.card, row.scored, row.scored.finding
+    card, cell, told = row.group.card, row.scored, row.told
     said = "" if occasion.concerns and cell.unit_id not in occasion.concerns else occasion.note
-    note = said or (finding.note or "" if finding.state != "scored" else "")
+    note = said or (told.finding.note or "" if cell.state != "scored" else "")
+    full_marks, score, loss = told.points
     # A loss that goes again before the confirmation goes because its facts changed, unless the occasion knows better;
     # whoever was told wants to know.
-    taken_back = occasion.timing == "immediate" and occasion.reason == "scored" and finding.loss == NOTHING
+    taken_back = occasion.timing == "immediate" and occasion.reason == "scored" and loss == "0"
     return Deduction(
         deduction_id=identity,
         version=version,
@@ -190,12 +188,12 @@ def _deduction(row: CellRow, identity: UUID, version: int, occasion: Occasion) -
         indicator_version=card.version,
         unit_id=cell.unit_id,
         period=row.group.period.key,
-        full_marks=plain(finding.full_marks),
+        full_marks=full_marks,
         # A cell that is exempt or not scorable lost nothing.
-        score=score_text(finding.score if finding.score is not None else finding.full_marks),
-        loss=plain(finding.loss),
-        clauses=[ClauseLoss(clause=entry.clause or entry.kind, points=entry.points) for entry in finding.entries],
-        inputs=[InputVersion(name=n, version=v) for n, v in sorted(cell.inputs.items()) if isinstance(v, int) and v],
+        score=score_text(cell.full_marks) if score is None else score,
+        loss=loss,
+        clauses=told.clauses,
+        inputs=told.versions,
         responsible_unit_id=cell.unit_id,
         timing=occasion.timing,
         reason="fact_amended" if taken_back else occasion.reason,
@@ -210,18 +208,18 @@ def score_text(score: Decimal) -> str:
 
 def cell_score(row: CellRow) -> CellScore:
     """A cell of the ledger as it is told to others."""
-    unit, finding, _ = row.scored
-    state = finding.state
+    state = row.scored.finding.state
     if state == "refused":
         raise ValueError("a refused cell never enters the ledger")
+    full_marks, score, loss = row.told.points
     return CellScore(
         indicator_id=row.group.card.indicator_id,
-        unit_id=unit,
+        unit_id=row.scored.unit_id,
         version=row.entered,
         state=state,
-        full_marks=plain(finding.full_marks),
-        score=None if finding.score is None else score_text(finding.score),
-        loss=plain(finding.loss),
+        full_marks=full_marks,
+        score=score,
+        loss=loss,
     )
 
 

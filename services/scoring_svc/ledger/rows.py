@@ -5,21 +5,22 @@ Belongs here: pure making of rows. Does not belong here: which cells are written
 """
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import groupby
-from typing import Literal, NamedTuple
+from operator import itemgetter
+from typing import Literal, NamedTuple, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from services.scoring_svc.ledger.copying import NULL, binary, boolean, head, integer, moment, numeric, text, uuid
-from services.scoring_svc.ledger.domain import Entry, Finding, Scored
+from services.scoring_svc.ledger.domain import NOTHING, Entry, Finding, Scored, plain
 from services.scoring_svc.ledger.evaluation import Group
-from shared.contracts.scoring import Deduction
+from shared.contracts.scoring import ClauseLoss, Deduction, InputVersion
 
 CELLS = (
     "period", "indicator_id", "unit_id", "set_id", "standing", "version", "entered_version", "state", "code", "note",
@@ -39,8 +40,8 @@ EVALUATIONS = (
 DEDUCTIONS = ("deduction_id", "version", "set_id", "period", "indicator_id", "unit_id", "loss", "body", "at")
 DEDUCTION_VERSIONS = ("deduction_id", "version", "lifted", "body", "who", "at")
 
+T = TypeVar("T")
 _encode = msgspec.json.encode
-_number = lru_cache(maxsize=1_024)(integer)
 
 
 @dataclass(frozen=True)
@@ -58,44 +59,75 @@ class Occasion:
     concerns: frozenset[UUID] = frozenset()
 
 
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What many cells of a group share word for word: what was found, what was read, and the version in the ledger."""
+
+    finding: Finding
+    inputs: Mapping[str, int | str]
+    entered: int
+
+    @cached_property
+    def columns(self) -> bytes:
+        """The columns from state to loss."""
+        found = self.finding
+        points = numeric(found.full_marks) + numeric(found.score) + numeric(found.loss)
+        return text(found.state) + text(found.code) + text(found.note) + points
+
+    @cached_property
+    def read(self) -> bytes:
+        """The column of inputs."""
+        return text(inputs_text(self.inputs))
+
+    @cached_property
+    def lost(self) -> bool:
+        """Whether anything is missing to full marks."""
+        return self.finding.loss > NOTHING
+
+    @cached_property
+    def points(self) -> tuple[str, str | None, str]:
+        """Full marks, score (its places count) and loss as events tell them."""
+        found = self.finding
+        return plain(found.full_marks), None if found.score is None else format(found.score, "f"), plain(found.loss)
+
+    @cached_property
+    def clauses(self) -> list[ClauseLoss]:
+        """What each entry gave or took, as deductions tell it."""
+        return [ClauseLoss(clause=entry.clause or entry.kind, points=entry.points) for entry in self.finding.entries]
+
+    @cached_property
+    def versions(self) -> list[InputVersion]:
+        """The versions of the facts that were read, as deductions tell them."""
+        read = sorted(self.inputs.items())
+        return [InputVersion(name=name, version=told) for name, told in read if isinstance(told, int) and told]
+
+
 class CellRow(NamedTuple):
-    """A cell to be written: its card's group, what was found, its version in the ledger; and the pieces of its rows."""
+    """A cell to be written: its card's group, what was found, its version in the ledger; and pieces of its rows."""
 
     group: Group
     scored: Scored
     entered: int
-    found: "_Found"
-    inputs: bytes
-
-
-class _Found(NamedTuple):
-    """A finding in pieces: its columns from state to loss, its entries in one text, and each as columns of its own."""
-
-    finding: Finding
-    columns: bytes
-    entries: bytes
-    each: Sequence[bytes]
+    unit: bytes
+    told: Told
 
 
 class Rows:
-    """Makes the rows of a group's cells. Pieces are known again by the object that they were made of."""
+    """Makes the rows of a group's cells. What cells share is known again by the objects that it was made of."""
 
     def __init__(self, group: Group) -> None:
         self._group = group
-        self._found: dict[int, _Found] = {}
-        self._inputs: dict[int, tuple[Mapping[str, int | str], bytes]] = {}
+        self._told: dict[tuple[int, int, int], Told] = {}
 
     def row(self, cell: Scored, entered: int) -> CellRow:
         """A cell to be written."""
-        _, finding, inputs = cell
-        found = self._found.get(id(finding))
-        if found is None:
-            found = self._found[id(finding)] = _found(finding)
-        read = self._inputs.get(id(inputs))
-        if read is None:
-            # What is known by its id is kept, so that nothing else gets that id.
-            read = self._inputs[id(inputs)] = inputs, text(inputs_text(inputs))
-        return CellRow(self._group, cell, entered, found, read[1])
+        unit, finding, inputs = cell
+        key = id(finding), id(inputs), entered
+        told = self._told.get(key)
+        if told is None:
+            # It keeps the objects, so that no others get their ids.
+            told = self._told[key] = Told(finding, inputs, entered)
+        return CellRow(self._group, cell, entered, uuid(unit), told)
 
 
 def cell_rows(rows: Iterable[CellRow], *, confirmed: bool, at: datetime) -> Iterator[bytes]:
@@ -104,10 +136,13 @@ def cell_rows(rows: Iterable[CellRow], *, confirmed: bool, at: datetime) -> Iter
     for group, these in _by_group(rows):
         first, second = head(CELLS) + _key(group), uuid(group.card.set_id) + standing
         last = integer(group.card.version) + text(group.rule.hash) + moment(at)
-        for _, cell, entered, found, inputs in these:
-            yield b"".join(
-                (first, uuid(cell.unit_id), second, _number(entered), found.columns, found.entries, inputs, last)
-            )
+
+        def rest(told: Told, second: bytes = second, last: bytes = last) -> bytes:
+            entries = text(entries_text(told.finding.entries))
+            return b"".join((second, integer(told.entered), told.columns, entries, told.read, last))
+
+        for row, after in _with_rest(these, rest):
+            yield first + row.unit + after
 
 
 def version_rows(changed: Iterable[CellRow], evaluations: Mapping[UUID, int], occasion: Occasion) -> Iterator[bytes]:
@@ -115,8 +150,12 @@ def version_rows(changed: Iterable[CellRow], evaluations: Mapping[UUID, int], oc
     last = text(occasion.timing) + text(occasion.reason) + text(occasion.who) + moment(occasion.at)
     for group, these in _by_group(changed):
         first, number = head(VERSIONS) + _key(group), integer(evaluations[group.card.indicator_id])
-        for _, cell, entered, found, __ in these:
-            yield b"".join((first, uuid(cell.unit_id), _number(entered), number, found.columns, last))
+
+        def rest(told: Told, number: bytes = number) -> bytes:
+            return b"".join((integer(told.entered), number, told.columns, last))
+
+        for row, after in _with_rest(these, rest):
+            yield first + row.unit + after
 
 
 def entry_rows(
@@ -127,15 +166,31 @@ def entry_rows(
     for group, these in _by_group(changed):
         first, rule = head(ENTRIES) + _key(group), integer(group.card.version) + text(group.rule.hash)
         indicator = group.card.indicator_id
-        for _, cell, entered, found, inputs in these:
-            each = found.each
-            if entered > 1:
-                taken_back = before.get((indicator, cell.unit_id), ())
-                each = [*(_entry(one.reversed(), integer(entered - 1)) for one in taken_back), *each]
-            here = first + uuid(cell.unit_id) + _number(entered)
-            end = b"".join((rule, inputs, last))
-            for number, entry in enumerate(each, 1):
-                yield b"".join((here, _number(number), entry, end))
+
+        def numbered(told: Told, entries: Sequence[bytes], start: int = 1, rule: bytes = rule) -> list[bytes]:
+            version, end = integer(told.entered), b"".join((rule, told.read, last))
+            return [b"".join((version, integer(number), one, end)) for number, one in enumerate(entries, start)]
+
+        def own(told: Told) -> list[bytes]:
+            return numbered(told, [_entry(one, NULL) for one in told.finding.entries])
+
+        for row, entries in _with_rest(these, own):
+            if row.entered > 1:
+                taken_back = before.get((indicator, row.scored.unit_id), ())
+                back = [_entry(one.reversed(), integer(row.entered - 1)) for one in taken_back]
+                entries = numbered(row.told, back) + numbered(  # noqa: PLW2901 - only here a row has more than its own
+                    row.told, [_entry(one, NULL) for one in row.told.finding.entries], len(back) + 1
+                )
+            begin = first + row.unit
+            for one in entries:
+                yield begin + one
+
+
+def _with_rest(rows: Sequence[CellRow], rest: Callable[[Told], T]) -> Iterator[tuple[CellRow, T]]:
+    """Rows with what comes after their unit; made once for all that share it."""
+    known = {id(row.told): row.told for row in rows}
+    made = {key: rest(told) for key, told in known.items()}
+    return zip(rows, [made[id(row.told)] for row in rows], strict=True)
 
 
 def evaluation_row(group: Group, number: int, at: datetime) -> bytes:
@@ -180,22 +235,13 @@ def _loss(told: str) -> bytes:
 
 def _by_group(rows: Iterable[CellRow]) -> Iterator[tuple[Group, Sequence[CellRow]]]:
     """Rows as they follow each other, under the group that they are of."""
-    for _, these in groupby(rows, lambda row: id(row.group)):
+    for _, these in groupby(rows, itemgetter(0)):
         together = list(these)
         yield together[0].group, together
 
 
 def _key(group: Group) -> bytes:
     return text(group.period.key) + uuid(group.card.indicator_id)
-
-
-def _found(finding: Finding) -> _Found:
-    columns = (
-        text(finding.state), text(finding.code), text(finding.note), numeric(finding.full_marks),
-        numeric(finding.score), numeric(finding.loss),
-    )  # fmt: skip
-    each = [_entry(entry, NULL) for entry in finding.entries]
-    return _Found(finding, b"".join(columns), text(entries_text(finding.entries)), each)
 
 
 def _entry(entry: Entry, reverses: bytes) -> bytes:
