@@ -255,7 +255,7 @@ async def newest_facts(
         list(metrics),
         units,
     )
-    return {(metric, unit): _fact(*told) for metric, unit, *told in rows}
+    return {(metric, unit): _fact(version, state, value, why) for metric, unit, version, state, value, why in rows}
 
 
 async def facts_as_read(

@@ -40,7 +40,7 @@ from shared.contracts.submission import Amendment, FactsRecorded
 from shared.db import UnitOfWork
 
 _ENTERED = frozenset({"confirmed", "closed"})
-_BESIDE_THE_LOOP = 4  # so many groups are evaluated in a thread, so that requests go on meanwhile
+_BESIDE_THE_LOOP = 200  # so many cells are evaluated in a thread, so that requests go on meanwhile
 
 
 @dataclass(frozen=True)
@@ -300,7 +300,7 @@ async def _hold(uow: UnitOfWork, set_id: UUID, period: Period) -> PeriodRow:
 
 
 async def _scored(uow: UnitOfWork, groups: Sequence[Group]) -> list[list[Scored]]:
-    if len(groups) < _BESIDE_THE_LOOP:
+    if sum(len(group.units) for group in groups) < _BESIDE_THE_LOOP:
         found = score_all(groups)
     else:
         found = await asyncio.to_thread(score_all, groups)
@@ -331,7 +331,7 @@ async def _put_provisional(
             if group.card.immediate and cell.settled and (entered or cell.loss > NOTHING):
                 now.append(cell)
             # Among thousands of peers most stay where they were.
-            elif known != Standing(cell, entered, confirmed=False, card_version=group.card.version):
+            elif known is None or known != Standing(cell, entered, confirmed=False, card_version=group.card.version):
                 rows.append(row_of(cell, entered))
         if now:
             at_once.append((group, now))
