@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from services.scoring_svc.context.domain import REASONS
 from services.scoring_svc.documents.blocks import Bar, Bars, Block, Document, Moment, Note, Section, Table, Text
 from services.scoring_svc.documents.domain import (
     CELL_STATES,
@@ -43,7 +44,7 @@ class Made:
 def compose(told: Gathered, made: Made) -> Document:
     """The whole report."""
     title = f"{period_words(told.span.period)}绩效考核报告"
-    parts = (_states, _ranking, _groups, _levels, _losses, _deductions, _out, _beside, _notes)
+    parts = (_states, _ranking, _groups, _levels, _context, _losses, _deductions, _out, _beside, _notes)
     found = [section for part in parts if (section := part(told)) is not None]
     sections = [
         Section(f"{numbered(number)}、{one.title}", one.blocks, one.wide) for number, one in enumerate(found, start=1)
@@ -227,6 +228,27 @@ def _levels(told: Gathered) -> Section:
     if not all(line.whole for line in told.lines.values()):
         blocks.append(Note("带※的单位只含制表人有权阅读的指标，合计不是该单位的总分。"))
     return Section("一级指标得分", blocks, wide=len(names) > _UPRIGHT_LEVELS)
+
+
+def _context(told: Gathered) -> Section | None:
+    """What the scores were earned under, as the route of context figures answers the same asker."""
+    shown = told.context
+    if not shown.metrics or not shown.units:
+        return None
+    table = _Columns([
+        ("单位", 5, False), ("背景数据", 4, False), ("计量单位", 2, False), ("本期", 3, True), ("上年同期", 3, True),
+        ("增幅（%）", 3, True),
+    ])  # fmt: skip
+    named = [(_unit(told, one.unit_id), figures) for one, figures in zip(shown.units, shown.figures, strict=True)]
+    for name, figures in [*named, ("以上单位合计", shown.total)]:
+        for one in shown.out(figures):
+            growth = one.growth or (REASONS[one.reason][0] if one.reason else "")
+            measured = "" if one.unit is None else one.unit["zh"]
+            table.rows.append((name, one.name["zh"], measured, one.value or "—", one.year_before or "—", growth))
+    words = "背景数据不计分，列在得分旁供对照；为制作时的最新数据，各月相加，增幅四舍五入保留1位小数。"
+    blocks: list[Block] = [Text(words)]
+    table.rows = _cut(blocks, table.rows, "背景数据", "背景数据查询")
+    return Section("背景数据", [*blocks, table.table])
 
 
 def _losses(told: Gathered) -> Section:
