@@ -20,7 +20,7 @@ from services.scoring_svc.simulation.evaluating import SCORED, Marks, States
 from services.scoring_svc.simulation.variants import Altered, Base, newest
 from shared.contracts.indicator import IndicatorPublished
 
-Moved = Mapping[tuple[str, UUID], str | None]
+Moved = Mapping[str, Mapping[UUID, str | None]]
 """Results that a variant moves, by period and unit, as `as_result` says them; None where there is no cell any more."""
 
 
@@ -78,7 +78,7 @@ def moved_of(
     """
     below = lcm(real.below, simulated.below)
     before, now = real.over(below), simulated.over(below)
-    found: dict[tuple[str, UUID], str | None] = {}
+    found: dict[str, dict[UUID, str | None]] = {}
     for row in np.flatnonzero((before.values != now.values) | (before.states != now.states)).tolist():
         period, unit = cells[row]
         state = int(now.states[row])
@@ -88,16 +88,13 @@ def moved_of(
             text = shortest(number) if places is None else Rounding("", "half_up", places).text(number)
         else:
             text = States[state] if state >= 0 else ""
-        found[period, unit] = f"v0 {text}" if text else None
+        found.setdefault(period, {})[unit] = f"v0 {text}" if text else None
     return found
 
 
 def read_with(results: Results, moved: Mapping[UUID, Moved], period: str) -> Results:
     """What cells of a period read once other indicators' results have moved."""
     changed = {
-        (indicator, unit): text
-        for indicator, found in moved.items()
-        for (key, unit), text in found.items()
-        if key == period
+        (indicator, unit): text for indicator, found in moved.items() for unit, text in found.get(period, {}).items()
     }
     return {cell: text for cell, text in {**results, **changed}.items() if text is not None}
