@@ -93,7 +93,7 @@ async def test_context_figures_are_those_of_the_route_digit_for_digit(city: City
         named = {OWN: f"单位{OWN}", OTHER: f"单位{OTHER}", "420104": HOSTILE}
         rows = [(shown(form, named[one["unit"]], one["unit"]), one["figures"]) for one in found["items"]]
         assert len(rows) == (3 if who == "PO1" else 1)
-        for name, (figure,) in [*rows, ("以上单位合计", found["total"])]:
+        for name, (figure,) in [*rows, ("各单位合计", found["total"])]:
             growth = figure["growth"] or "上年同期缺数"
             told = f"{name}税收收入万元{figure['value']}{figure['year_before'] or '—'}{growth}"
             assert told in said
