@@ -192,6 +192,18 @@ def _put(name: str, value: Any, document: dict[str, Any]) -> bool:
     return True
 
 
+async def test_a_result_that_kept_no_figures_has_an_archive_without_them(year: Year) -> None:
+    """It became final before figures were kept; those of today are none of its."""
+    await collected(year.city)
+    await year.final()
+    owner = await asyncpg.connect(year.city.service.dsns.owner)
+    await owner.execute("UPDATE year_results SET basis = (basis::jsonb - 'context')::text")
+    await owner.close()
+    archive = await year.archived()
+    assert bad(verified(archive, key_of_city(year))) == {}
+    assert members_of(archive)[form.CONTEXT] == b""
+
+
 async def test_an_archive_of_the_first_form_is_verified_too(year: Year) -> None:
     await year.final()
     members = members_of(await year.archived())
