@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from deploy.local.story.figures import with_figures
 from deploy.local.wuhan2015.loader import Indicator, IndicatorSet, Pack, load_pack
 
 DISTRICTS = ("420104", "420105", "420106", "420111")
@@ -32,7 +33,7 @@ def reduced_pack() -> Pack:
         if metrics_read & set(one.metrics)
     )
     subjects = set(people) | {one.client_id for one in systems}
-    return replace(
+    reduced = replace(
         pack,
         units=tuple(units.values()),
         people=tuple(people.values()),
@@ -44,6 +45,7 @@ def reduced_pack() -> Pack:
         unit_by_code=units,
         person_by_code=people,
     )
+    return with_figures(reduced)
 
 
 def _reduced_set(one: IndicatorSet) -> IndicatorSet:

@@ -73,7 +73,7 @@ def test_the_metric_is_registered_and_no_card_of_the_pack_reads_it() -> None:
     assert [system.client_id for system in pack.source_systems if code in system.metrics] == ["sys-revenue"]
     assert code in pack.metrics
     assert code not in {metric for one in PACK.sets for card in PACK.sets[one].indicators for metric in card.metrics}
-    assert code not in PACK.metrics, "the story goes without it"
+    assert code not in PACK.metrics, "the pack goes without it until it is added"
     assert code not in {row.metric for row in facts("2015-01")}
 
 

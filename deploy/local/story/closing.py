@@ -11,6 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from deploy.local.story import figures
 from deploy.local.story.confirming import Confirmed, claim_ranking, deductions_of, show_ranking
 from deploy.local.story.screen import counted
 from deploy.local.story.setting_up import district_set
@@ -67,6 +68,7 @@ async def rank(world: World, span: str, periods: Sequence[str]) -> None:
     )
     _grades(world, ranking)
     await _dearest(world, ranking, scores)
+    await figures.show(world, span, ranking)
 
 
 def _grades(world: World, ranking: Mapping[str, Any]) -> None:

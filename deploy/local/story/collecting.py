@@ -14,6 +14,7 @@ from typing import Any
 from deploy.local.story.expectation import Sent, cards_of
 from deploy.local.story.screen import counted
 from deploy.local.story.world import Caller, World, at_once
+from deploy.local.wuhan2015.context import context_facts, default_context
 from deploy.local.wuhan2015.generate_facts import FactRow, due_date, facts
 from deploy.local.wuhan2015.loader import Pack
 
@@ -36,7 +37,10 @@ def waves_of(pack: Pack, periods: Sequence[str]) -> list[Wave]:
     """
     withheld = {(cell["metric"], cell["unit"], cell["period"]) for cell in pack.story["missing"]}
     rows = [
-        row for period in periods for row in facts(period, pack) if (row.metric, row.unit, row.period) not in withheld
+        row
+        for period in periods
+        for row in (*facts(period, pack), *_beside(period, pack))
+        if (row.metric, row.unit, row.period) not in withheld
     ]
     in_time = [row for row in rows if not is_late(pack, row)]
     late: dict[Any, list[FactRow]] = defaultdict(list)
@@ -47,6 +51,11 @@ def waves_of(pack: Pack, periods: Sequence[str]) -> list[Wave]:
         Wave(max(row.received_at for row in in_time), tuple(in_time), late=False),
         *(Wave(max(row.received_at for row in day), tuple(day), late=True) for _, day in sorted(late.items())),
     ]
+
+
+def _beside(period: str, pack: Pack) -> tuple[FactRow, ...]:
+    """The figures that stand beside the scores of a period, if the pack has them."""
+    return context_facts(period, pack) if default_context().metric.code in pack.metrics else ()
 
 
 def is_late(pack: Pack, row: FactRow) -> bool:

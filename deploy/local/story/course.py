@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from deploy.local.places import Addresses, Home
-from deploy.local.story import setting_up
+from deploy.local.story import figures, setting_up
 from deploy.local.story.amending import amend
 from deploy.local.story.claims import Claims
 from deploy.local.story.closing import balance, check_gaps, rank, spans, verify_trails
@@ -38,8 +38,9 @@ Liandong (联动) keeps a tax bureau's performance management: departments and s
 scores, every lost point becomes a problem that somebody answers for, and points can be won back.
 What follows happens now, on the four services just started, over plain HTTP: Wuhan, January to June 2015.
 Published are the structure (17 district bureaus, 121 tax offices, 148 indicators, 118 of them extracted by systems, \
-14 typical problems), the district codes and the holidays. Invented are the people and the texts of the cards. \
-Generated from a fixed seed is every fact: no value is a figure of any real bureau."""
+14 typical problems), the district codes, the holidays and the city's revenue. Invented are the people and the texts \
+of the cards. Generated from a fixed seed is every fact: no value is a figure of any real bureau, nor is a district's \
+or a month's share of the revenue."""
 
 
 async def main(addresses: Addresses, once: bool) -> int:  # noqa: ARG001 - told the same way both times
@@ -52,7 +53,7 @@ async def main(addresses: Addresses, once: bool) -> int:  # noqa: ARG001 - told 
     async with http_client() as http:
         home = Home(addresses.state.parent)
         world = World(
-            pack=load_pack(),
+            pack=figures.with_figures(load_pack()),
             urls=urls_of(addresses),
             http=http,
             tokens=Tokens(addresses, http),
@@ -93,6 +94,7 @@ async def begin(world: World) -> None:
     await setting_up.set_up(world)
     await setting_up.publish(world)
     await setting_up.register_sources(world, world.pack.source_systems[:-1])
+    await figures.declare(world)
 
 
 async def end(world: World, span: str, confirmed: Sequence[Confirmed]) -> None:

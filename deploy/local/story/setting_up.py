@@ -11,12 +11,14 @@ from typing import Any
 
 from deploy.local.story import expectation
 from deploy.local.story.refusing import source_body
+from deploy.local.story.screen import counted
 from deploy.local.story.world import Caller, World, at_once, refusal_of, until
 from deploy.local.wuhan2015.loader import Indicator, IndicatorSet, Metric, SourceSystem
 from shared.clock import SHANGHAI
 
 OPERATOR = "setup"
-_SAMPLE_PERIODS = (("half_year", "2015-H1"), ("quarter", "2015-Q1"), ("month", "2015-01"))
+_SAMPLE_PERIODS = (("half_year", "H1"), ("quarter", "Q1"), ("month", "01"))
+_DISTRICT_SET, _CONDUCT_SET = "WH2015-DISTRICT", "WH2015-CONDUCT"
 BEGIN = datetime(2015, 1, 5, 9, 0, tzinfo=SHANGHAI)
 _KINDS = (
     ("city_bureau", "市局 city bureau"),
@@ -69,7 +71,7 @@ async def publish(world: World) -> None:
             await office.post("indicator", f"/v1/indicator-sets/{one.code}/card-batches", {"cards": cards})
             published = await office.post("indicator", f"/v1/indicator-sets/{one.code}/publication")
         world.claims.equal(
-            f"{one.name} is published: {len(one.indicators)} indicators, every rule checked by scoring_svc",
+            f"{one.name} is published: {counted(len(one.indicators), 'indicator')}, every rule checked by scoring_svc",
             published["cards"],
             len(one.indicators),
         )
@@ -91,7 +93,7 @@ async def until_cards_are_known(world: World, one: IndicatorSet) -> None:
         return count == expected, f"{count} of {expected} cards in submission_svc"
 
     kinds = {card.period_kind for card in one.indicators}
-    period = next(sample for kind, sample in _SAMPLE_PERIODS if kind in kinds)
+    period = next(f"{one.year}-{sample}" for kind, sample in _SAMPLE_PERIODS if kind in kinds)
 
     async def in_scoring() -> tuple[bool, object]:
         # scoring_svc knows a set as whole by the count and the hash that its publication announced.
@@ -102,7 +104,7 @@ async def until_cards_are_known(world: World, one: IndicatorSet) -> None:
 
     await until(f"the cards of {one.code}", in_submission)
     await until(f"the cards of {one.code}", in_scoring)
-    world.claims.claim(f"submission_svc and scoring_svc have all {expected} cards of {one.code}", held=True)
+    world.claims.claim(f"submission_svc and scoring_svc have all of {one.code}: {counted(expected, 'card')}", held=True)
 
 
 async def register_sources(world: World, systems: Sequence[SourceSystem]) -> None:
@@ -169,7 +171,7 @@ async def _until_people_may_act(world: World) -> None:
         *((world.machine(system.client_id), "submission", "/v1/receipts") for system in pack.source_systems),
         *((world.person(code), "submission", "/v1/receipts") for code in (*liaisons, cast["performance_office"])),
         *((world.person(cast["performance_office"]), service, "/v1/indicators") for service in ("indicator",)),
-        *((world.person(cast["performance_office"]), "scoring", "/v1/period-states?set=WH2015-DISTRICT"),),
+        *((world.person(cast["performance_office"]), "scoring", f"/v1/period-states?set={_DISTRICT_SET}"),),
         *((world.person(code), "audit", "/v1/problems") for code in (*liaisons, *leaders, cast["performance_office"])),
         *((world.person(code), "audit", "/v1/findings") for code in cast["inspectors"]),
         *((world.person(cast["auditor"]), name, "/v1/trail") for name in world.urls),
@@ -276,12 +278,12 @@ def card_body(card: Indicator) -> dict[str, Any]:
 
 def district_set(world: World) -> IndicatorSet:
     """The set whose points add up to the whole."""
-    return next(one for one in world.pack.sets.values() if not one.outside_total)
+    return world.pack.sets[_DISTRICT_SET]
 
 
 def conduct_set(world: World) -> IndicatorSet | None:
     """The set of typical problems, found by inspections, whose points stand outside the whole."""
-    return next((one for one in world.pack.sets.values() if one.outside_total), None)
+    return world.pack.sets.get(_CONDUCT_SET)
 
 
 async def tell_burden(world: World) -> None:

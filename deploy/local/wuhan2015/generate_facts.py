@@ -52,7 +52,8 @@ def default_pack() -> Pack:
 def facts(period: str, pack: Pack | None = None) -> tuple[FactRow, ...]:
     """All facts of one period, sorted by metric and unit.
 
-    Inspection metrics have no row here: their facts arise from the findings in story.json.
+    Inspection metrics have no row here: their facts arise from the findings in story.json. Nor has a metric without a
+    recipe, which every metric of the files has: what is added to a pack brings its facts with it (context.py).
 
     Raises:
         ValueError: the text is no period.
@@ -63,7 +64,9 @@ def facts(period: str, pack: Pack | None = None) -> tuple[FactRow, ...]:
     return tuple(
         row
         for code in sorted(pack.metrics)
-        if pack.metrics[code].period_kind == kind and pack.metrics[code].supplied_by != "inspection"
+        if code in pack.generation["metrics"]
+        and pack.metrics[code].period_kind == kind
+        and pack.metrics[code].supplied_by != "inspection"
         for row in _rows(pack, pack.metrics[code], period)
     )
 

@@ -77,7 +77,7 @@ async def list_context_figures(
     Over a period longer than a month, or a year to date, a figure is the sum of its months.
     """
     found, span = await set_named(uow, code), span_named(period)
-    shown = await use_cases.beside(uow, reader_of(request, actor), found, span, unit)
+    shown = await use_cases.beside(await uow.driver(), reader_of(request, actor), found.set_id, span, unit)
     after = decode_cursor(cursor, 2, ids=(1,))
     rows = [
         (one, figures)
@@ -89,14 +89,14 @@ async def list_context_figures(
             unit_id=one.unit_id,
             unit=one.code,
             unit_name=one.name,
-            figures=use_cases.figures_out(shown.metrics, figures, span),
+            figures=shown.out(figures),
         )
         for one, figures in rows[:limit]
     ]
     return ContextFiguresOut(
         set=found.code,
         period=span.key,
-        total=use_cases.figures_out(shown.metrics, shown.total, span),
+        total=shown.out(shown.total),
         items=items,
         next=encode_cursor(items[-1].unit, items[-1].unit_id) if len(rows) > limit else None,
     )

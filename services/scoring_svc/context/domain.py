@@ -19,6 +19,12 @@ from shared.errors import Refused
 
 Reason = Literal["missing", "year_before_missing", "year_before_not_positive"]
 SUMMABLE = frozenset({"amount", "count"})
+REASONS: Mapping[Reason, tuple[str, str]] = {
+    "missing": ("本期缺数", "a month is missing"),
+    "year_before_missing": ("上年同期缺数", "a month of the year before is missing"),
+    "year_before_not_positive": ("上年同期不大于零", "the year before is not above zero"),
+}
+"""Why there is no growth, in Chinese and English."""
 _GROWTH = Rounding(at="", mode="half_up", places=1)
 
 
@@ -57,6 +63,15 @@ def summed(parts: Sequence[Fraction | None]) -> Fraction | None:
     """What the parts add up to; None if there are none or one is missing: a sum without it would look whole."""
     known = [part for part in parts if part is not None]
     return sum(known, Fraction(0)) if parts and len(known) == len(parts) else None
+
+
+def figure_of(by_month: Mapping[str, Fraction], span: Span) -> Figure:
+    """The figure of a span from those of its months and of the same months of the year before, where there are any."""
+    months = months_of(span)
+    return Figure(
+        summed([by_month.get(month) for month in months]),
+        summed([by_month.get(year_before(month)) for month in months]),
+    )
 
 
 def total(figures: Sequence[Figure]) -> Figure:

@@ -1,7 +1,7 @@
 """A report in words and tables from what was gathered. Pure: every figure is the text that the routes answer with."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -9,7 +9,8 @@ from uuid import UUID
 
 import msgspec
 
-from services.scoring_svc.documents.blocks import Bar, Bars, Block, Document, Moment, Note, Section, Table, Text
+from services.scoring_svc.context.domain import REASONS
+from services.scoring_svc.documents.blocks import Bar, Bars, Block, Document, Moment, Note, Section, Text
 from services.scoring_svc.documents.domain import (
     CELL_STATES,
     ENTRY_KINDS,
@@ -20,6 +21,7 @@ from services.scoring_svc.documents.domain import (
     period_words,
 )
 from services.scoring_svc.documents.gathering import Gathered
+from services.scoring_svc.documents.tabulating import Columns, first_rows, indicator_named, minute_of, unit_named
 from services.scoring_svc.ledger.domain import NOTHING, plain
 from services.scoring_svc.ranking.domain import blend_words
 from services.scoring_svc.reports.domain import share_text
@@ -27,7 +29,6 @@ from shared.clock import SHANGHAI
 
 TOP_INDICATORS = 20
 MOST_BARS = 40
-MOST_ROWS = 2_000
 _UPRIGHT_LEVELS = 7
 
 
@@ -43,7 +44,7 @@ class Made:
 def compose(told: Gathered, made: Made) -> Document:
     """The whole report."""
     title = f"{period_words(told.span.period)}绩效考核报告"
-    parts = (_states, _ranking, _groups, _levels, _losses, _deductions, _out, _beside, _notes)
+    parts = (_states, _ranking, _groups, _levels, _context, _losses, _deductions, _out, _beside, _notes)
     found = [section for part in parts if (section := part(told)) is not None]
     sections = [
         Section(f"{numbered(number)}、{one.title}", one.blocks, one.wide) for number, one in enumerate(found, start=1)
@@ -71,58 +72,22 @@ def _facts(told: Gathered, made: Made) -> list[tuple[str, str]]:
         ("排名版本", published),
         ("覆盖范围", covers),
         ("单位名称", f"以{told.span.last}为准"),
-        ("申请时间", _minute(made.at)),
-        ("制作时间", _minute(told.read_at)),
+        ("申请时间", minute_of(made.at)),
+        ("制作时间", minute_of(told.read_at)),
         ("制表人", told.people.get(made.who, made.who)),
         ("报告编号", str(made.report_id)),
     ]
 
 
 def _moment(text: str) -> str:
-    return _minute(datetime.fromisoformat(text))
-
-
-def _minute(moment: datetime | None) -> str:
-    """A moment of business time."""
-    return "" if moment is None else moment.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
-
-
-@dataclass
-class _Columns:
-    """The columns of a table: name, width as a part, whether of numbers."""
-
-    columns: Sequence[tuple[str, int, bool]]
-    rows: list[Sequence[str]] = field(default_factory=list)
-
-    @property
-    def table(self) -> Table:
-        heads, widths, right = ([column[part] for column in self.columns] for part in range(3))
-        return Table(heads, self.rows, right, widths)  # type: ignore[arg-type]  # three columns of three kinds
-
-
-def _unit(told: Gathered, unit: UUID | str) -> str:
-    key = unit if isinstance(unit, UUID) else UUID(unit)
-    code, name = told.units.get(key, (str(key), "（名称不详）"))
-    return f"{name}（{code}）"
-
-
-def _indicator(told: Gathered, indicator: UUID) -> str:
-    card = told.cards.get(indicator)
-    return str(indicator) if card is None else f"{card.code} {card.name}"
-
-
-def _cut(blocks: list[Block], rows: list[Sequence[str]], what: str, where: str) -> list[Sequence[str]]:
-    """At most `MOST_ROWS` rows; what is left out is said."""
-    if len(rows) > MOST_ROWS:
-        blocks.append(Note(f"{what}共{len(rows)}条，这里列出前{MOST_ROWS}条；其余见{where}。"))
-    return rows[:MOST_ROWS]
+    return minute_of(datetime.fromisoformat(text))
 
 
 # --- the sections, in their order -------------------------------------------------------------------------------------
 
 
 def _states(told: Gathered) -> Section:
-    table = _Columns(
+    table = Columns(
         [("考核期", 2, False), ("状态", 2, False), ("单元格数", 2, True), ("确认", 5, False), ("关闭", 5, False)]
     )
     for row in told.states:
@@ -135,7 +100,7 @@ def _states(told: Gathered) -> Section:
 
 
 def _step(told: Gathered, at: datetime | None, who: str | None) -> str:
-    return "" if at is None else f"{_minute(at)} {told.people.get(who or '', who or '')}"
+    return "" if at is None else f"{minute_of(at)} {told.people.get(who or '', who or '')}"
 
 
 def _ranking(told: Gathered) -> Section:
@@ -143,14 +108,15 @@ def _ranking(told: Gathered) -> Section:
     if head is None:
         return Section("排名", [Text("本期排名尚未公布，或不在制表人的阅读范围内，因此本报告不列排名和等次。")])
     grades = _grade_names(head)
-    table = _Columns([
+    table = Columns([
         ("名次", 1, True), ("单位", 5, False), ("总分", 2, True), ("满分", 2, True), ("较上期", 2, False),
         ("距前一名", 2, True), ("等次", 2, False),
     ])  # fmt: skip
     for row in told.places:
         table.rows.append((
-            row["place_by_policy"] or str(row["place"]), _unit(told, row["unit_id"]), row["total"], row["full_marks"],
-            moved_words(row["moved"]), row["to_next"] or "—", grades.get(row["grade"], row["grade"]) or "—",
+            row["place_by_policy"] or str(row["place"]), unit_named(told, row["unit_id"]), row["total"],
+            row["full_marks"], moved_words(row["moved"]), row["to_next"] or "—",
+            grades.get(row["grade"], row["grade"]) or "—",
         ))  # fmt: skip
     blocks: list[Block] = [Text(f"参加排名的单位共{head['ranked']}个，列出{len(told.places)}个。"), table.table]
     if head.get("reason"):
@@ -168,7 +134,7 @@ def _grade_names(head: Mapping[str, Any]) -> dict[str | None, str]:
 def _cap_words(told: Gathered, row: Mapping[str, Any], grades: Mapping[str | None, str]) -> str:
     earned, given = (grades.get(row[name], row[name]) for name in ("earned", "grade"))
     reasons = "；".join(one["reason"] for one in msgspec.json.decode(row["caps"]))
-    return f"{_unit(told, row['unit_id'])}的等次受限：应得{earned}，定为{given}。理由：{reasons}"
+    return f"{unit_named(told, row['unit_id'])}的等次受限：应得{earned}，定为{given}。理由：{reasons}"
 
 
 def _groups(told: Gathered) -> Section | None:
@@ -180,11 +146,11 @@ def _groups(told: Gathered) -> Section | None:
         return None
     blocks: list[Block] = []
     for name in sorted(groups):
-        table = _Columns([("组内名次", 2, True), ("单位", 6, False), ("总分", 3, True), ("全体名次", 2, True)])
+        table = Columns([("组内名次", 2, True), ("单位", 6, False), ("总分", 3, True), ("全体名次", 2, True)])
         rows = sorted(groups[name], key=lambda row: (row["peers"][name]["place"], row["unit_id"]))
         for row in rows:
             place = str(row["peers"][name]["place"])
-            table.rows.append((place, _unit(told, row["unit_id"]), row["total"], str(row["place"])))
+            table.rows.append((place, unit_named(told, row["unit_id"]), row["total"], str(row["place"])))
         blocks += [Text(f"分组 {name}：{rows[0]['peers'][name]['ranked']}个单位参加排名。"), table.table]
     return Section("分组排名", blocks)
 
@@ -197,17 +163,17 @@ def _blended(told: Gathered) -> str:
 
 def _levels(told: Gathered) -> Section:
     names = sorted({line.name for unit in told.lines.values() for line in unit.tree.lines})
-    counted = _Columns([
+    counted = Columns([
         ("单位", 5, False), *((name, 2, True) for name in names), ("加减分", 2, True), ("计入排名", 2, True),
     ])  # fmt: skip
-    total = _Columns([
+    total = Columns([
         ("单位", 5, False), ("满分", 2, True), ("失分", 2, True), ("加分", 2, True), ("得分", 2, True),
         ("补回", 2, True),
     ])  # fmt: skip
     bars = []
     for unit, line in told.lines.items():
         points = {one.name: one.sums.points for one in line.tree.lines}
-        name, all_in = _unit(told, unit) + ("" if line.whole else "※"), line.tree.sums
+        name, all_in = unit_named(told, unit) + ("" if line.whole else "※"), line.tree.sums
         counted.rows.append(
             (name, *(points.get(level, "—") for level in names), plain(line.beside), line.result)
         )  # fmt: skip
@@ -229,6 +195,27 @@ def _levels(told: Gathered) -> Section:
     return Section("一级指标得分", blocks, wide=len(names) > _UPRIGHT_LEVELS)
 
 
+def _context(told: Gathered) -> Section | None:
+    """What the scores were earned under, as the route of context figures answers the same asker."""
+    shown = told.context
+    if not shown.metrics or not shown.units:
+        return None
+    table = Columns([
+        ("单位", 5, False), ("背景数据", 4, False), ("计量单位", 2, False), ("本期", 3, True), ("上年同期", 3, True),
+        ("增幅（%）", 3, True),
+    ])  # fmt: skip
+    named = [(unit_named(told, one.unit_id), figures) for one, figures in zip(shown.units, shown.figures, strict=True)]
+    for name, figures in [("各单位合计", shown.total), *named]:
+        for one in shown.out(figures):
+            growth = one.growth or (REASONS[one.reason][0] if one.reason else "")
+            measured = "" if one.unit is None else one.unit["zh"]
+            table.rows.append((name, one.name["zh"], measured, one.value or "—", one.year_before or "—", growth))
+    words = "背景数据不计分，列在得分旁供对照；为制作时的最新数据，各月相加，增幅四舍五入保留1位小数。"
+    blocks: list[Block] = [Text(words)]
+    table.rows = first_rows(blocks, table.rows, "背景数据", "背景数据查询")
+    return Section("背景数据", [*blocks, table.table])
+
+
 def _losses(told: Gathered) -> Section:
     found: dict[UUID, list[Any]] = {}
     for row in told.cells:
@@ -240,8 +227,8 @@ def _losses(told: Gathered) -> Section:
         loss, full = (sum((row[name] for row in cells), NOTHING) for name in ("loss", "full_marks"))
         if loss > 0:
             rows.append((loss, full, indicator, len({row["unit_id"] for row in lossy}), len(lossy)))
-    rows.sort(key=lambda row: (-row[0], _indicator(told, row[2])))
-    by_indicator = _Columns([
+    rows.sort(key=lambda row: (-row[0], indicator_named(told, row[2])))
+    by_indicator = Columns([
         ("指标", 6, False), ("一级指标", 3, False), ("失分单位", 2, True), ("失分次数", 2, True), ("满分", 2, True),
         ("失分", 2, True), ("失分率", 2, True),
     ])  # fmt: skip
@@ -249,15 +236,15 @@ def _losses(told: Gathered) -> Section:
         card = told.cards.get(indicator)
         veto = "（一票否决）" if card is not None and card.type == "veto" else ""
         by_indicator.rows.append((
-            _indicator(told, indicator) + veto, "" if card is None else card.level1, str(units), str(times),
+            indicator_named(told, indicator) + veto, "" if card is None else card.level1, str(units), str(times),
             plain(full), plain(loss), share_text(loss, full) or "",
         ))  # fmt: skip
-    by_unit = _Columns([
+    by_unit = Columns([
         ("单位", 5, False), ("扣分条数", 2, True), ("失分", 2, True), ("补回", 2, True), ("未补回", 2, True),
     ])  # fmt: skip
-    for row in sorted(told.balance, key=lambda row: (-row["lost"], _unit(told, row["unit_id"]))):
+    for row in sorted(told.balance, key=lambda row: (-row["lost"], unit_named(told, row["unit_id"]))):
         figures = (plain(row[name]) for name in ("lost", "won_back", "open"))
-        by_unit.rows.append((_unit(told, row["unit_id"]), str(row["deductions"]), *figures))
+        by_unit.rows.append((unit_named(told, row["unit_id"]), str(row["deductions"]), *figures))
     blocks: list[Block] = [Text(f"失分的指标共{len(rows)}个，失分最多的在前，至多列出{TOP_INDICATORS}个：")]
     blocks += [by_indicator.table] if by_indicator.rows else []
     blocks += [Text("各单位的扣分、补回和尚未补回："), by_unit.table] if by_unit.rows else []
@@ -281,16 +268,16 @@ def _deductions(told: Gathered) -> Section:
         ("扣分编号", 9, False), ("单位", 5, False), ("指标", 6, False), ("考核期", 3, False), ("失分", 2, True),
         ("版本", 2, True), ("补回", 2, True), ("未补回", 2, True),
     ]  # fmt: skip
-    table = _Columns(columns + ([] if problems is None else [("问题编号", 9, False), ("问题状态", 3, False)]))
+    table = Columns(columns + ([] if problems is None else [("问题编号", 9, False), ("问题状态", 3, False)]))
     for row in standing:
         asked = _problem(told, row)
         table.rows.append((
-            str(row["deduction_id"]), _unit(told, row["unit_id"]), _indicator(told, row["indicator_id"]), row["period"],
-            plain(row["loss"]), str(row["version"]), plain(row["won_back"]),
+            str(row["deduction_id"]), unit_named(told, row["unit_id"]), indicator_named(told, row["indicator_id"]),
+            row["period"], plain(row["loss"]), str(row["version"]), plain(row["won_back"]),
             plain(open_points(row["loss"], row["won_back"])), *asked,
         ))  # fmt: skip
     blocks: list[Block] = [Text(words)]
-    table.rows = _cut(blocks, table.rows, "扣分", "扣分清单查询")
+    table.rows = first_rows(blocks, table.rows, "扣分", "扣分清单查询")
     return Section("扣分和问题清单", [*blocks, table.table] if table.rows else blocks, wide=True)
 
 
@@ -306,35 +293,35 @@ def _problem(told: Gathered, row: Mapping[str, Any]) -> Sequence[str]:
 
 def _out(told: Gathered) -> Section:
     """Cells without a score."""
-    table = _Columns(
+    table = Columns(
         [("单位", 4, False), ("指标", 5, False), ("考核期", 2, False), ("状态", 2, False), ("原因", 6, False)]
     )
     for row in told.cells:
         if row["state"] != "scored":
             state = CELL_STATES.get(row["state"], row["state"])
             reason = row["note"] or row["code"] or ""
-            named = _unit(told, row["unit_id"]), _indicator(told, row["indicator_id"])
+            named = unit_named(told, row["unit_id"]), indicator_named(told, row["indicator_id"])
             table.rows.append((*named, row["period"], state, reason))
     return _listed("豁免和不可考核", "豁免或不可考核的单元格", table, "本期没有豁免或不可考核的单元格。")
 
 
 def _beside(told: Gathered) -> Section:
-    table = _Columns([
+    table = Columns([
         ("单位", 4, False), ("类别", 2, False), ("考核期", 2, False), ("分值", 2, True), ("事由", 6, False),
         ("入账时间", 3, False),
     ])  # fmt: skip
     for row in told.beside:
         kind = ENTRY_KINDS.get(row["kind"], row["kind"])
-        named = _unit(told, row["unit_id"]), kind, row["period"]
-        table.rows.append((*named, plain(row["points"]), row["reason"], _minute(row["at"])))
+        named = unit_named(told, row["unit_id"]), kind, row["period"]
+        table.rows.append((*named, plain(row["points"]), row["reason"], minute_of(row["at"])))
     return _listed("加分和外部失分", "加分和外部失分（含冲回）", table, "本期没有加分和外部失分。")
 
 
-def _listed(title: str, what: str, table: _Columns, none: str) -> Section:
+def _listed(title: str, what: str, table: Columns, none: str) -> Section:
     if not table.rows:
         return Section(title, [Text(none)])
     blocks: list[Block] = [Text(f"{what}共{len(table.rows)}条。")]
-    table.rows = _cut(blocks, table.rows, what, "得分卡")
+    table.rows = first_rows(blocks, table.rows, what, "得分卡")
     return Section(title, [*blocks, table.table])
 
 

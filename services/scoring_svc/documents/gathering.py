@@ -12,6 +12,8 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from services.scoring_svc.context.use_cases import Beside
+from services.scoring_svc.context.use_cases import beside as beside_scores
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.repository import IndicatorSet
 from services.scoring_svc.documents import reading
@@ -93,6 +95,7 @@ class Gathered:
     blend: Blend
     # Units and periods within the asker's own reach; other cells are shown to who evaluates them.
     within: Collection[tuple[UUID, str]]
+    context: Beside
     problems: Mapping[UUID, Problem] | None = field(default=None)
 
 
@@ -136,6 +139,7 @@ async def gather(
         read_at=now,
         blend=blend.blend,
         within=within,
+        context=await beside_scores(connection, reader, set_id, span),
     )
 
 

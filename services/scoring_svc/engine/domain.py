@@ -52,6 +52,7 @@ __all__ = [
     "facts_line",
     "load_rule",
     "parse_rule",
+    "places_of",
     "plan_of",
     "row_of",
     "rule_hash",
@@ -108,3 +109,8 @@ def attainable(rule: Rule) -> tuple[Fraction | None, Fraction | None]:
     """The lowest and highest attainable value of a points or figure result; None where there is no end."""
     span = reach.hull(rule.result.attains(rule.scope))
     return span.low, span.high
+
+
+def places_of(rule: Rule) -> int | None:
+    """To how many decimal places a points or figure result is rounded; None where nothing is rounded."""
+    return rule.result.places

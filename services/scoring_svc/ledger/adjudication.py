@@ -6,6 +6,8 @@ Every evaluation reads them, so no recompute undoes them. The rules, pure:
 - A corrected value takes the place of what the input read, for this cell's card alone, and for the unit's peers in it.
 - Exempt or a fixed score stand above corrected values and above exclusions: an appeal may be about an exclusion.
   Facts and corrected values of such a cell stay what its peers are compared with.
+- A fixed score is one that the cell's rule may give: between the ends of its result, with no more places than it
+  keeps. What is above full marks is possible where the rule goes there. Another one is refused, and its cell with it.
 - Of several the one decided last counts; the same moment is settled by the id, so the order of arrival is not.
 """
 
@@ -16,8 +18,8 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
-from services.scoring_svc.engine.domain import ABSENT, Table
-from services.scoring_svc.engine.numbers import is_decimal
+from services.scoring_svc.engine.domain import ABSENT, Rule, Table, attainable, places_of
+from services.scoring_svc.engine.numbers import is_decimal, rational, shortest
 from services.scoring_svc.ledger.domain import Entry, Exclusion, Finding, Scored, excluded
 from services.scoring_svc.ledger.evaluation import Group
 from shared.errors import Refused
@@ -28,6 +30,8 @@ Cell = tuple[UUID, UUID]
 # Among a cell's inputs, beside the version of the fact that was there: no name of an input has a colon.
 _MARK = "adjudicated:"
 _WHOLE = "*"
+NOT_POSSIBLE = "SCORE_NOT_POSSIBLE"
+"""The code of a cell for which a score was ruled that its rule cannot give."""
 
 
 class AdjudicationUnreadable(Refused):
@@ -38,6 +42,14 @@ class AdjudicationUnreadable(Refused):
         "裁定内容不完整：更正数据须指明输入项和值，核定得分须为十进制数",
         "The decision is incomplete: a corrected value needs its input and the value, a score is a decimal number",
     )
+
+
+class ScoreNotPossible(Refused):
+    """A score is fixed within what the rule may give, to as many places as it keeps."""
+
+    status, code = 422, "score_not_possible"
+    zh = "核定得分 {score} 不是该指标计分规则可得的分数：应在 {lowest} 至 {highest} 之间，小数不超过 {places} 位"
+    en = "The rule cannot give the score {score}: it gives {lowest} to {highest}, with at most {places} decimal places"
 
 
 @dataclass(frozen=True)
@@ -77,6 +89,25 @@ def demand_readable(kind: Kind, name: str | None, value: Any) -> None:
     }
     if not fits[kind]:
         raise AdjudicationUnreadable
+
+
+def demand_possible(rule: Rule, score: str) -> None:
+    """Raise ScoreNotPossible unless the rule may give the score, with the ends and places that it has."""
+    if not _possible(rule, score):
+        low, high = attainable(rule)
+        raise ScoreNotPossible(
+            score=score,
+            lowest="-∞" if low is None else shortest(low),
+            highest="∞" if high is None else shortest(high),
+            places=places_of(rule),
+        )
+
+
+def _possible(rule: Rule, score: str) -> bool:
+    low, high = attainable(rule)
+    number, places, most = rational(score), len(score.partition(".")[2]), places_of(rule)
+    within = (low is None or low <= number) and (high is None or number <= high)
+    return within and (most is None or places <= most)
 
 
 def mark_of(name: str) -> str:
@@ -159,20 +190,37 @@ def as_settled(
     if not taken_out and not standing:
         return [list(cells) for cells in scored]
     return [
-        [
-            settled(cell, taken_out.get((indicator, cell.unit_id)), standing.get((indicator, cell.unit_id), ()))
-            for cell in cells
-        ]
-        for indicator, cells in zip((group.card.indicator_id for group in groups), scored, strict=True)
+        [_settled(group, cell, taken_out, standing) for cell in cells]
+        for group, cells in zip(groups, scored, strict=True)
     ]
 
 
-def proof_with(decided: Adjudication | None, proof: dict[str, Any]) -> dict[str, Any]:
-    """The proof of a cell that was decided as a whole: what was evaluated stands inside, as what it replaced."""
+def _settled(group: Group, scored: Scored, taken_out: Mapping[Cell, Exclusion], standing: Standing) -> Scored:
+    cell = (group.card.indicator_id, scored.unit_id)
+    decided = standing.get(cell, ())
+    if refused_score(group.rule, decided):
+        # Only here, not where the ledger is replayed: what was entered before there were bounds stays as it was.
+        return scored._replace(finding=Finding("refused", scored.full_marks, code=NOT_POSSIBLE))
+    return settled(scored, taken_out.get(cell), decided)
+
+
+def refused_score(rule: Rule, decisions: Sequence[Adjudication]) -> bool:
+    """Whether the decision on the cell as a whole that counts is a score that the rule cannot give."""
+    decided = whole(decisions)
+    return decided is not None and decided.kind == "score" and not _possible(rule, str(decided.value))
+
+
+def proof_with(decided: Adjudication | None, proof: dict[str, Any], *, refused: bool = False) -> dict[str, Any]:
+    """The proof of a cell that was decided as a whole: what was evaluated stands inside, as what it replaced.
+
+    `refused`: the decision is a score that the rule cannot give.
+    """
     if decided is None:
         return proof
     because = {"kind": decided.source, "decision": decided.reference, "replaced": proof}
     head: dict[str, Any] = {name: proof[name] for name in ("rule", "rule_language", "calendar") if name in proof}
+    if refused:
+        return {**head, "result": "refused", "stopped": {"code": NOT_POSSIBLE}, "because": because}
     if decided.kind == "exempt":
         return {**head, "result": "exempt", "because": because}
     entry = {"entry": decided.source, "points": str(decided.value)}

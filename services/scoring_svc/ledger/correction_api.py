@@ -5,12 +5,13 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter
 
 from services.scoring_svc.bonus.answers import onward
 from services.scoring_svc.ledger import correction_repository as repository
 from services.scoring_svc.ledger import corrections
-from services.scoring_svc.ledger.api import Code, clock_of, period_named, reader_of, set_named
+from services.scoring_svc.ledger.api import Code, period_named, set_named
+from services.scoring_svc.ledger.calls import Call, Called
 from services.scoring_svc.ledger.correction_repository import State
 from services.scoring_svc.ledger.correction_schemas import (
     ApprovalIn,
@@ -21,20 +22,19 @@ from services.scoring_svc.ledger.correction_schemas import (
 )
 from services.scoring_svc.ledger.corrections import Asked
 from shared.auth import Actor
-from shared.db import UnitOfWork
 from shared.errors import NotFound
-from shared.http import Cursor, IfMatch, Limit, TransactionalRoute, Uow, after_moment, etag, permits
+from shared.http import Cursor, IfMatch, Limit, TransactionalRoute, after_moment, permits
 
 router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["ledger"])
 Reads = Annotated[Actor, permits("scores.read")]
+Asks = Annotated[Actor, permits("corrections.ask")]
 Decides = Annotated[Actor, permits("corrections.decide")]
 
 
 @router.get("/corrections")
 async def list_corrections(
-    request: Request,
+    call: Call,
     actor: Reads,
-    uow: Uow,
     set: Code = None,  # noqa: A002 - the name of the query parameter
     period: Code = None,
     state: State | None = None,
@@ -44,73 +44,51 @@ async def list_corrections(
 ) -> CorrectionsOut:
     """Corrections of units within reach, in the order in which they were asked for."""
     filters = {"set": set, "period": period, "state": state, "unit": unit}
-    reader = reader_of(request, actor)
-    rows = await repository.shown(await uow.driver(), reader, filters, after_moment(cursor), limit + 1)
+    reader = call.reader(actor, "scores.read")
+    rows = await repository.shown(await call.uow.driver(), reader, filters, after_moment(cursor), limit + 1)
     items = [_out(row) for row in rows[:limit]]
     return CorrectionsOut(items=items, next=onward(rows, limit, "asked_at", "correction_id"))
 
 
 @router.get("/corrections/{correction_id}")
-async def read_correction(
-    correction_id: UUID, request: Request, response: Response, actor: Reads, uow: Uow
-) -> CorrectionOut:
+async def read_correction(correction_id: UUID, call: Call, actor: Reads) -> CorrectionOut:
     """One correction."""
-    return await _answer(request, response, uow, actor, correction_id)
+    return await _answer(call, actor, correction_id)
 
 
 @router.post("/corrections", status_code=201)
-async def ask_for_correction(
-    body: CorrectionIn,
-    request: Request,
-    response: Response,
-    actor: Annotated[Actor, permits("corrections.ask")],
-    uow: Uow,
-) -> CorrectionOut:
+async def ask_for_correction(body: CorrectionIn, call: Call, actor: Asks) -> CorrectionOut:
     """Ask for a correction of what is confirmed or closed, with reason and document."""
     told = body.model_dump(exclude={"set", "period"})
-    wanted = Asked(await set_named(uow, body.set), period_named(body.period, "/period"), **told)
-    made = await corrections.ask(uow, actor, wanted, clock_of(request).now())
-    response.headers["location"] = f"/v1/corrections/{made.correction_id}"
-    return await _answer(request, response, uow, actor, made.correction_id)
+    wanted = Asked(await set_named(call.uow, body.set), period_named(body.period, "/period"), **told)
+    made = await corrections.ask(call.uow, actor, wanted, call.now)
+    call.made(f"/v1/corrections/{made.correction_id}")
+    return await _answer(call, actor, made.correction_id)
 
 
 @router.post("/corrections/{correction_id}/approval")
 async def approve_correction(
-    correction_id: UUID,
-    body: ApprovalIn,
-    request: Request,
-    response: Response,
-    actor: Decides,
-    uow: Uow,
-    seen: IfMatch,
+    correction_id: UUID, body: ApprovalIn, call: Call, actor: Decides, seen: IfMatch
 ) -> CorrectionOut:
     """Approve, as another person than who asked: the cell gets a new version, its deduction and its peers follow."""
-    await corrections.approve(uow, actor, correction_id, seen, body.text, clock_of(request).now())
-    return await _answer(request, response, uow, actor, correction_id)
+    await corrections.approve(call.uow, actor, correction_id, seen, body.text, call.now)
+    return await _answer(call, actor, correction_id)
 
 
 @router.post("/corrections/{correction_id}/rejection")
 async def reject_correction(
-    correction_id: UUID,
-    body: RejectionIn,
-    request: Request,
-    response: Response,
-    actor: Decides,
-    uow: Uow,
-    seen: IfMatch,
+    correction_id: UUID, body: RejectionIn, call: Call, actor: Decides, seen: IfMatch
 ) -> CorrectionOut:
     """Reject, as another person than who asked, with the reason."""
-    await corrections.reject(uow, actor, correction_id, seen, body.reason, clock_of(request).now())
-    return await _answer(request, response, uow, actor, correction_id)
+    await corrections.reject(call.uow, actor, correction_id, seen, body.reason, call.now)
+    return await _answer(call, actor, correction_id)
 
 
-async def _answer(
-    request: Request, response: Response, uow: UnitOfWork, actor: Actor, correction_id: UUID
-) -> CorrectionOut:
-    row = await repository.one_shown(await uow.driver(), reader_of(request, actor), correction_id)
+async def _answer(call: Called, actor: Actor, correction_id: UUID) -> CorrectionOut:
+    row = await repository.one_shown(await call.uow.driver(), call.reader(actor, "scores.read"), correction_id)
     if row is None:
         raise NotFound
-    etag(response, row["version"])
+    call.at_version(row["version"])
     return _out(row)
 
 

@@ -22,7 +22,14 @@ from services.scoring_svc.ledger import adjudication_repository as decisions
 from services.scoring_svc.ledger import correction_repository as repository
 from services.scoring_svc.ledger import period_repository as periods
 from services.scoring_svc.ledger import repository as cells
-from services.scoring_svc.ledger.adjudication import Adjudication, Cell, counting, demand_readable, mark_of
+from services.scoring_svc.ledger.adjudication import (
+    Adjudication,
+    Cell,
+    counting,
+    demand_possible,
+    demand_readable,
+    mark_of,
+)
 from services.scoring_svc.ledger.correction_repository import Correction, CorrectionKind, State
 from services.scoring_svc.ledger.domain import Standing
 from services.scoring_svc.ledger.evaluation import as_engine_reads, rule_of
@@ -80,6 +87,14 @@ class CorrectionWithoutResult(Refused):
     zh, en = "按此更正，单元格得不出结果", "With this correction the cell would have no result"
 
 
+class CorrectionOvertaken(Refused):
+    """Another decision on what it would change was taken while this one waited: it would not count."""
+
+    code = "correction_overtaken"
+    zh = "同一单元格刚刚已有另一项决定，本次批准不会生效，请核对后再作决定"
+    en = "The same cell was decided otherwise at this moment, so this approval would not count: look again, then decide"
+
+
 class CorrectionDecided(Refused):
     """A correction is decided once."""
 
@@ -116,7 +131,7 @@ async def ask(uow: UnitOfWork, actor: Actor, wanted: Asked, now: datetime) -> Co
     """Ask for a correction.
 
     Raises OutsideScope, PeriodStillOpen, DocumentInFuture, CellUnknown, AdjudicationUnreadable, CorrectionValueRefused,
-    FactUnknown, CorrectionChangesNothing.
+    ScoreNotPossible, FactUnknown, CorrectionChangesNothing.
     """
     driver, period, set_id = await uow.driver(), wanted.period, wanted.indicator_set.set_id
     units = {unit.code: unit.unit_id for unit in await units_on(driver, period.last)}
@@ -165,7 +180,7 @@ async def approve(uow: UnitOfWork, actor: Actor, correction_id: UUID, seen: int,
     """Approve: cells, peers, deductions and the digest follow with the reason `correction`.
 
     Raises NotFound, OutsideScope, CorrectionDecided, Stale, SecondPersonNeeded, OwnUnitsCorrection,
-    CorrectionChangesNothing, CorrectionWithoutResult.
+    ScoreNotPossible, CorrectionChangesNothing, CorrectionOvertaken, CorrectionWithoutResult.
     """
     known = await _undecided(uow, actor, correction_id, seen, now)
     driver = await uow.driver()
@@ -177,6 +192,9 @@ async def approve(uow: UnitOfWork, actor: Actor, correction_id: UUID, seen: int,
         decided = Adjudication("correction", known.correction_id, 1, kind, name, value, known.reason, uow.who, now)
         made.append(((indicator, known.unit_id), decided))
         await decisions.keep(driver, known.period, made[-1][0], decided, state="standing", at=now)
+    laid = await decisions.standing(driver, known.period, {cell[0] for cell, _ in made})
+    if any(counting(laid[cell])[decided.mark] != decided for cell, decided in made):
+        raise CorrectionOvertaken
     await apply_decision(uow, made[0][1], now)
     standing = await cells.standing_cells(driver, known.period, {cell[0] for cell, _ in made})
     for cell, decided in made:
@@ -221,11 +239,19 @@ async def _decide(uow: UnitOfWork, known: Correction, state: State, text: str, n
 
 
 async def _lays_down(uow: UnitOfWork, correction: Correction) -> Mapping[tuple[UUID, str | None], Any]:
-    """What a correction puts in place, by (indicator, input). Raises FactUnknown, CorrectionChangesNothing."""
+    """What a correction puts in place, by (indicator, input).
+
+    Raises ScoreNotPossible, FactUnknown, CorrectionChangesNothing.
+    """
+    driver = await uow.driver()
     if correction.kind != "fact":
         value = None if correction.value is None else msgspec.json.decode(correction.value)
-        return {(_known(correction.indicator_id), correction.input): value}
-    driver = await uow.driver()
+        indicator = _known(correction.indicator_id)
+        if correction.kind == "score":
+            standing = await cells.standing_cells(driver, correction.period, [indicator])
+            entered = standing[indicator, correction.unit_id]
+            demand_possible(rule_of(await _as_entered(uow, indicator, entered)), str(value))
+        return {(indicator, correction.input): value}
     metric, version = _known(correction.metric_id), _known(correction.fact_version)
     found = await copies.facts_as_read(driver, correction.period, [(metric, correction.unit_id, version)])
     if not found:

@@ -25,6 +25,7 @@ from services.scoring_svc.ledger.adjudication import (
     mark_of,
     proof_with,
     references,
+    refused_score,
     whole,
 )
 from services.scoring_svc.ledger.evaluation import Group, as_engine_reads, prepare, reads_peers, result_as_read
@@ -108,7 +109,9 @@ def proof_of(recalled: Recalled, unit_id: UUID, version: int, *, shows_peers: bo
     outcome = evaluate_group(group.rule, group.facts, group.calendar)[str(unit_id)]
     inputs = group.inputs[str(unit_id)]
     decided = [one for one in recalled.decided if inputs.get(one.mark) == one.reference]
-    proof = proof_with(whole(decided), _with_versions(outcome.proof, inputs))
+    # What stands in the ledger was possible, or entered before there were bounds.
+    refused = version == 0 and refused_score(group.rule, decided)
+    proof = proof_with(whole(decided), _with_versions(outcome.proof, inputs), refused=refused)
     if not shows_peers:
         proof = hide_peers(proof, str(unit_id), recalled.salt)
     replaced = [(one, recalled.before.get(one.input) if one.input else outcome.result) for one in decided]

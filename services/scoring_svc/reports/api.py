@@ -17,7 +17,7 @@ from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.ledger.api import Code, SetCode, period_named, reader_of, set_named
 from services.scoring_svc.ledger.reading import Reader
 from services.scoring_svc.ranking.api import SpanKey, span_named
-from services.scoring_svc.reports import repository, sheets, use_cases
+from services.scoring_svc.reports import card_sheet, repository, sheets, use_cases
 from services.scoring_svc.reports.domain import FilterRequired, newest_inside
 from services.scoring_svc.reports.explaining import Subject, explain, remedies, subject_of
 from services.scoring_svc.reports.schemas import (
@@ -76,17 +76,6 @@ def _unit_after(cursor: str | None) -> repository.After:
 
 # --- the card of a unit -----------------------------------------------------------------------------------------------
 
-_CARD_HEAD = {
-    "zh": (
-        "一级指标", "二级指标", "指标编码", "指标名称", "考核期", "状态", "是否确认", "满分", "得分", "失分", "加分",
-        "补回", "扣分说明", "依据数据",
-    ),
-    "en": (
-        "Level 1", "Level 2", "Indicator", "Name", "Period", "State", "Standing", "Full marks", "Score", "Loss",
-        "Bonus", "Won back", "Reasons", "Facts",
-    ),
-}  # fmt: skip
-
 
 @router.get("/score-cards/{unit}", response_model=UnitCardOut, responses=_FILES)
 async def read_score_card(
@@ -105,30 +94,7 @@ async def read_score_card(
     card = await use_cases.unit_card(uow, reader_of(request, actor), found, unit, span_named(period), language)
     if form == "json":
         return card
-    return _file(form, f"{unit}-{card.period}", _CARD_HEAD[language], _card_rows(card))
-
-
-async def _card_rows(card: UnitCardOut) -> AsyncIterator[Sequence[Sequence[sheets.Value]]]:
-    for level1 in card.levels:
-        for level2 in level1.level2:
-            yield [
-                (
-                    level1.name, level2.name, one.indicator, one.name, cell.period, cell.state, cell.standing or "",
-                    Decimal(cell.full_marks), None if cell.score is None else Decimal(cell.score), Decimal(cell.loss),
-                    Decimal(cell.bonus), Decimal(cell.won_back), "\n".join(cell.reasons), "\n".join(cell.facts),
-                )
-                for one in level2.indicators
-                for cell in one.cells
-            ]  # fmt: skip
-    if card.beside:
-        yield [("", "", "", one.reason, one.period, one.kind, "", None, Decimal(one.points)) for one in card.beside]
-    total = card.total
-    yield [
-        (
-            card.unit_name, "", card.unit, "", card.period, "", "", Decimal(total.full_marks), Decimal(total.score),
-            Decimal(total.loss), Decimal(total.bonus), Decimal(total.won_back), "", "",
-        )
-    ]  # fmt: skip
+    return _file(form, f"{unit}-{card.period}", card_sheet.HEAD[language], card_sheet.rows(card, language))
 
 
 # --- an indicator across units ----------------------------------------------------------------------------------------

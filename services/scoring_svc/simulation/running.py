@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from services.scoring_svc.copies import repository as copies
-from services.scoring_svc.copies.domain import StoredFact, groups_units, metrics_of
+from services.scoring_svc.copies.domain import StoredFact, groups_units, metrics_of, results_of
 from services.scoring_svc.engine.domain import WorkingCalendar
 from services.scoring_svc.ledger import adjudication_repository as decisions
 from services.scoring_svc.ledger.adjudication import Standing as Decisions
@@ -40,6 +40,7 @@ from services.scoring_svc.simulation.comparing import (
 )
 from services.scoring_svc.simulation.domain import common
 from services.scoring_svc.simulation.evaluating import Block, Marks, States, evaluate_all, joined
+from services.scoring_svc.simulation.following import Moved, in_order, moved_of, read_with
 from services.scoring_svc.simulation.variants import Altered, Base, newest
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period
@@ -86,12 +87,15 @@ class Simulator:
         self.unit_at: dict[UUID, int] = {}
         self._calendars: dict[str, WorkingCalendar | None] = {}
         self._used: Mapping[tuple[str, UUID], str] = {}
+        cards = [card for variant in variants for one in variant for card in one.cards.values()]
+        self._readable = {read for card in cards for read in results_of(card)}
+        self._moved: list[dict[UUID, Moved]] = [{} for _ in variants]
 
     async def run(self, whole: Whole, progress: Progress) -> list[dict[str, Any]]:
         """The result of every variant, in order. `progress` is told how many indicators of how many are done."""
         standing = await self._standing(whole)
         compared = [Comparison(len(self.unit_at), self.base.periods, whole.blend) for _ in self.variants]
-        wanted = sorted({one.code for variant in self.variants for one in variant})
+        wanted = in_order(self.variants)
         self._used = await repository.calendars_used(self.connection, [period.key for period in self.base.periods])
         for number, code in enumerate(wanted):
             await progress(number, len(wanted) + 1)
@@ -154,7 +158,7 @@ class Simulator:
         return _Read(cells, facts, around, rows, *self._real(rows, cells), results, decided)
 
     def _results(self, code: str, period: str, cells: Mapping[Cell, asyncpg.Record]) -> Results:
-        """The results of other indicators that the real cells of a period read; what a variant moves there stays."""
+        """The results of other indicators that the real cells of a period read."""
         card = self.base.cards.get(code, {}).get(period)
         bound = {name: one.indicator for name, one in card.bindings.items() if one.indicator} if card else {}
         return {
@@ -260,26 +264,36 @@ class Simulator:
     # --- beside the event loop ----------------------------------------------------------------------------------------
 
     def _compare(self, read: _Read, under: Sequence[tuple[int, Altered]], compared: Sequence[Comparison]) -> None:
-        """Every variant of one indicator against its real marks."""
+        """Every variant of one indicator against its real marks; the results that others read are kept."""
+        units = list(self.unit_at)
         rows = Rows(
             np.array([row[0] for row in read.rows], np.int64), np.array([row[1] for row in read.rows], np.int64)
         )
         for variant, one in under:
-            compared[variant].add(one, rows, read.real, self._simulated(read, one))
+            simulated = self._simulated(read, variant, one)
+            compared[variant].add(one, rows, read.real, simulated)
+            if one.indicator_id in self._readable:
+                cells = [(self.base.periods[period].key, units[unit]) for period, unit in read.rows]
+                cards = self.base.cards.get(one.code, one.cards)
+                self._moved[variant][one.indicator_id] = moved_of(one, cells, read.real, simulated, cards)
 
-    def _simulated(self, read: _Read, one: Altered) -> Marks:
-        if one.factors:
-            numbers, below = common(one.factors.values())
-            by_period = dict(zip(one.factors, numbers, strict=True))
-            factors = [by_period.get(self.base.periods[period].key, below) for period, _ in read.rows]
-            return scaled(read.real, np.array(factors, object), below)
+    def _simulated(self, read: _Read, variant: int, one: Altered) -> Marks:
+        if not one.factors:
+            return self._evaluated(read, variant, one)
+        numbers, below = common(one.factors.values())
+        by_period = dict(zip(one.factors, numbers, strict=True))
+        factors = [by_period.get(self.base.periods[period].key, below) for period, _ in read.rows]
+        marks = self._evaluated(read, variant, one) if one.cards else read.real
+        return scaled(marks, np.array(factors, object), below)
+
+    def _evaluated(self, read: _Read, variant: int, one: Altered) -> Marks:
         if not one.cards:
             nothing = np.full(len(read.rows), ABSENT, np.int8)
             return Marks(np.zeros(len(read.rows), np.int64), 1, nothing)
         found = [
             (at, evaluate_all(rule_of(card), card.rule, blocks))
             for card, periods in self._versions(one)
-            for blocks, at in [self._blocks(read, card, periods)]
+            for blocks, at in [self._blocks(read, variant, card, periods)]
         ]
         marks = joined([part for _, part in found])
         at = np.array([row for rows, _ in found for row in rows], np.int64)
@@ -297,9 +311,13 @@ class Simulator:
             found.setdefault(id(card), (card, []))[1].append(period)
         return list(found.values())
 
-    def _blocks(self, read: _Read, card: IndicatorPublished, periods: Sequence[str]) -> tuple[list[Block], list[int]]:
+    def _blocks(
+        self, read: _Read, variant: int, card: IndicatorPublished, periods: Sequence[str]
+    ) -> tuple[list[Block], list[int]]:
         """The facts of a card's inputs, by calendar, and which rows they are; kept for cards that read the same."""
+        moved = {other: self._moved[variant].get(other, {}) for other in results_of(card)}
         key = (
+            variant if any(moved.values()) else None,
             msgspec.json.encode(card.bindings),
             card.due_working_days,
             tuple(periods),
@@ -310,7 +328,7 @@ class Simulator:
             blocks: dict[Any, tuple[Block, list[int]]] = {}
             for period in periods:
                 at = self.period_at[period]
-                around, results = read.around[period], read.results[period]
+                around, results = read.around[period], read_with(read.results[period], moved, period)
                 group = prepare(card, self.base.periods[at], read.facts.get(period, {}), around, None, results)
                 group = adjudicated(group, read.decided[period])
                 block, rows = self._block(blocks, group)

@@ -254,11 +254,14 @@ class ChangedCellOut(CellOut):
 
 
 class AlteredOut(BaseModel):
-    """An altered indicator: its cells by state as simulated, why cells are refused, the mean score of its cells."""
+    """An altered indicator: its cells by state as simulated, why cells are refused, the mean score of its cells.
+
+    `follows`: its card is as it was, and reads a result of one that is altered.
+    """
 
     indicator: str
     name: str
-    kind: Literal["rule", "constants", "full_marks", "remove", "add"]
+    kind: Literal["rule", "constants", "full_marks", "remove", "add", "follows"]
     in_total: bool
     cells: dict[str, int]
     refusals: dict[str, int]

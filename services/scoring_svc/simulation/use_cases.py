@@ -18,6 +18,7 @@ from services.scoring_svc.ranking.marks import policy_now, standing
 from services.scoring_svc.ranking.repository import confirmed_periods
 from services.scoring_svc.ranking.use_cases import scored_periods
 from services.scoring_svc.simulation import repository
+from services.scoring_svc.simulation.following import with_readers
 from services.scoring_svc.simulation.running import Progress, Simulator, Whole
 from services.scoring_svc.simulation.variants import (
     MOST_CELLS,
@@ -166,7 +167,7 @@ async def make_simulation(
     base = await with_codes(driver, base, now.date(), may)
     documents = told["variants"]
     variants = await asyncio.to_thread(
-        lambda: [altered(one["changes"], base, number) for number, one in enumerate(documents)]
+        lambda: [with_readers(altered(one["changes"], base, number), base) for number, one in enumerate(documents)]
     )
     added = sum(cells_of(base, [one for one in variant if one.kind == "add"]) for variant in variants)
     most = added + sum(len(card.evaluated_unit_ids) for cards in base.cards.values() for card in cards.values())
@@ -241,7 +242,9 @@ async def _run(connection: asyncpg.Connection, work: Work, progress: Progress) -
     # Who may add what was judged when the simulation was made.
     base = await with_codes(connection, base, span.last, lambda _, __: True)
     documents = msgspec.json.decode(work.variants)
-    variants = await asyncio.to_thread(lambda: [altered(one["changes"], base) for one in documents])
+    variants = await asyncio.to_thread(
+        lambda: [with_readers(altered(one["changes"], base), base) for one in documents]
+    )  # fmt: skip
     whole = await whole_of(connection, base, work.scope, span)
     results = await Simulator(connection, base, variants).run(whole, progress)
     said = []

@@ -21,7 +21,7 @@ from shared.contracts.indicator import Binding, IndicatorPublished
 from shared.contracts.periods import Period
 from shared.errors import Detail, Refused
 
-ChangeKind = Literal["rule", "constants", "full_marks", "remove", "add"]
+AlteredKind = Literal["rule", "constants", "full_marks", "remove", "add", "follows"]
 MOST_CELLS = 300_000
 """So many cells a base with what a variant adds to it may have: a city year has 245,088."""
 
@@ -75,14 +75,15 @@ class Base:
 
 @dataclass(frozen=True)
 class Altered:
-    """One indicator under a variant. `cards`: what is evaluated instead, by period; `factors`: what real scores count.
+    """One indicator under a variant. `cards`: what is evaluated instead, by period; `factors`: what scores count.
 
-    Where a period has neither, the indicator has no cells in it. `total`: whether it is part of totals (no veto).
+    Factors are of the scores of `cards`, or of the real ones where there are none; where a period has neither, the
+    indicator has no cells in it. `total`: whether it is part of totals (no veto). Kind `follows`: it only reads others.
     """
 
     code: str
     name: str
-    kind: ChangeKind
+    kind: AlteredKind
     indicator_id: UUID
     total: bool
     cards: Mapping[str, IndicatorPublished] = field(default_factory=dict)

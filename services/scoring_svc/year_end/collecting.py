@@ -32,6 +32,7 @@ from services.scoring_svc.year_end.lines import (
     CapLine,
     CardLine,
     CellLine,
+    ContextLine,
     DecisionLine,
     EntryLine,
     EvaluationLine,
@@ -58,6 +59,7 @@ class _Basis(msgspec.Struct):
     amended: list[tuple[str, UUID, UUID, int]]
     cards: list[tuple[UUID, int]]
     entries: list[str]
+    context: list[ContextLine] = []  # results that became final before figures were kept have none
 
 
 @dataclass
@@ -99,6 +101,8 @@ class Collector:
         used = await sources.used(connection, result.set_id, basis.periods, basis.amended)
         await self._calendars(out, {row["calendar"] for row in used} - {""})
         await self._cards_of(out, {(row["indicator_id"], row["version"]) for row in used}, basis.cards)
+        self._units |= {UUID(line.unit_id) for line in basis.context}
+        self._write_all(out, form.CONTEXT, basis.context)
         self._write_all(
             out, form.ENTRIES, [self._entry(row) for row in await sources.unit_entries(connection, basis.entries)]
         )

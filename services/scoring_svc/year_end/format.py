@@ -1,8 +1,9 @@
-"""The form of an archive, version 1: a zip of JSON lines with a signed manifest. Pure: no database, no clock.
+"""The form of an archive, version 2: a zip of JSON lines with a signed manifest. Pure: no database, no clock.
 
     data/appeals.jsonl      appeals with their decisions
     data/calendars.jsonl    working calendars that evaluations were made under
     data/cards.jsonl        card versions that were evaluated or ranked, with their rules and bindings
+    data/context.jsonl      figures that stand beside the scores of units, with their months (not in version 1)
     data/entries.jsonl      awards and external losses that count in totals
     data/evaluations.jsonl  by period and indicator: what each evaluation read, and the cells that it gave
     data/grades.jsonl       grades with the caps that held them back
@@ -30,13 +31,16 @@ import msgspec
 from services.scoring_svc.engine.domain import LANGUAGE
 from services.scoring_svc.year_end.signing import ArchiveKey
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST, SIGNATURE = "manifest.json", "signature.jws"
-APPEALS, CALENDARS, CARDS, ENTRIES = (f"data/{name}.jsonl" for name in ("appeals", "calendars", "cards", "entries"))
+APPEALS, CALENDARS, CARDS = "data/appeals.jsonl", "data/calendars.jsonl", "data/cards.jsonl"
+CONTEXT, ENTRIES = "data/context.jsonl", "data/entries.jsonl"
 EVALUATIONS, GRADES = "data/evaluations.jsonl", "data/grades.jsonl"
 PEOPLE, PLACES, RANKING = "data/people.jsonl", "data/places.jsonl", "data/ranking.json"
 STEPS, UNITS = "data/steps.jsonl", "data/units.jsonl"
-MEMBERS = (APPEALS, CALENDARS, CARDS, ENTRIES, EVALUATIONS, GRADES, PEOPLE, PLACES, RANKING, STEPS, UNITS)
+MEMBERS = (APPEALS, CALENDARS, CARDS, CONTEXT, ENTRIES, EVALUATIONS, GRADES, PEOPLE, PLACES, RANKING, STEPS, UNITS)
+MEMBERS_OF: dict[int, tuple[str, ...]] = {1: tuple(name for name in MEMBERS if name != CONTEXT), FORMAT: MEMBERS}
+"""By the version of the form: archives are kept for longer than a form."""
 LONGEST_LINE = 256_000_000  # one evaluation: all units of an indicator in a period
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 

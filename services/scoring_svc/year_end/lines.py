@@ -108,6 +108,24 @@ class CalendarLine(_Line):
     open: list[date]
 
 
+class ContextLine(_Line):
+    """A figure of a unit as it stood when the result became final: it gives no points.
+
+    `months`: the figures of the span's months and of the same months a year before, where there are any; `value` and
+    `year_before` are their sums, `growth` is in percent, `reason` says why there is none.
+    """
+
+    unit_id: str
+    metric: str
+    name: dict[str, str]
+    measured_in: dict[str, str] | None
+    months: dict[str, str]
+    value: str | None
+    year_before: str | None
+    growth: str | None
+    reason: str | None
+
+
 class EntryLine(_Line):
     """An award or external loss of a unit, or what takes one back."""
 

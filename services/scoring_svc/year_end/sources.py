@@ -1,10 +1,18 @@
 """Statements that an archive is made of: what a final result rests on, at the versions that it names."""
 
 from collections.abc import Collection, Sequence
+from datetime import date
 from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
+
+from services.scoring_svc.context.use_cases import beside
+from services.scoring_svc.engine.numbers import shortest
+from services.scoring_svc.ledger.reading import Reader
+from services.scoring_svc.ranking.domain import Span
+from services.scoring_svc.year_end.lines import ContextLine
+from shared.auth import Reach
 
 Connection: TypeAlias = asyncpg.Connection | asyncpg.Pool
 
@@ -151,3 +159,17 @@ async def people(connection: Connection, subjects: Collection[str]) -> list[dict
         sorted(subjects),
     )
     return [dict(row) for row in rows]
+
+
+async def context_lines(connection: Connection, set_id: UUID, span: Span, today: date) -> list[ContextLine]:
+    """The context figures of all units of a set as they are now, with their months."""
+    found = await beside(connection, Reader(Reach(everything=True, units=(), subtrees=()), today), set_id, span)
+    return [
+        ContextLine(
+            unit_id=str(unit.unit_id), metric=one.metric, name=one.name, measured_in=one.unit,
+            months={month: shortest(number) for month, number in sorted(by_month.items())}, value=one.value,
+            year_before=one.year_before, growth=one.growth, reason=one.reason,
+        )
+        for unit, row, figures in zip(found.units, found.months, found.figures, strict=True)
+        for by_month, one in zip(row, found.out(figures), strict=True)
+    ]  # fmt: skip

@@ -21,7 +21,7 @@ from services.scoring_svc.ledger.use_cases import demand_all_units
 from services.scoring_svc.ranking import repository as rankings
 from services.scoring_svc.ranking.domain import parse_span
 from services.scoring_svc.ranking.use_cases import confirmed_source, read_policy, scored_periods
-from services.scoring_svc.year_end import repository
+from services.scoring_svc.year_end import repository, sources
 from services.scoring_svc.year_end.domain import (
     ArchiveKeyMissing,
     ArchiveUnderWay,
@@ -238,15 +238,22 @@ async def finalise(uow: UnitOfWork, known: YearResult, said: Said, now: datetime
     found = await find_holdups(uow, known, now.date())
     if found:
         raise FinalHeldUp(count=len(found), holdups=[{"code": one.code, "text": one.text} for one in found])
-    basis = await _basis(driver, known, cards, scored)
+    basis = await _basis(driver, known, cards, scored, now)
     told = {"ranking_version": known.ranking_version}
     return await moved(uow, known, "finalise", said, now, "finalise", told, basis=basis)
 
 
 async def _basis(
-    driver: asyncpg.Connection, known: YearResult, cards: Sequence[IndicatorPublished], scored: Collection[str]
+    driver: asyncpg.Connection,
+    known: YearResult,
+    cards: Sequence[IndicatorPublished],
+    scored: Collection[str],
+    now: datetime,
 ) -> str:
-    """What the result rests on: versions of what may get newer ones, and the entries of units that count by now."""
+    """What the result rests on: versions of what may get newer ones, and the entries of units that count by now.
+
+    Context figures stand beside it as they are now: their facts may still be amended, and nothing follows from them.
+    """
     span = parse_span(known.period)
     inside = [period.key for period in periods_of_year(known.year) if span.contains(period)]
     newest: dict[UUID, int] = {}
@@ -259,6 +266,7 @@ async def _basis(
         "amended": amended,
         "cards": sorted(newest.items()),
         "entries": await repository.entries_counted(driver, known.set_id, inside),
+        "context": await sources.context_lines(driver, known.set_id, span, now.date()),
     }
     return msgspec.json.encode(basis).decode()
 

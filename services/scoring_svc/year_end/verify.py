@@ -20,12 +20,21 @@ from uuid import UUID
 
 import msgspec
 
+from services.scoring_svc.context.domain import figure_of, said
 from services.scoring_svc.ranking.domain import parse_span
 from services.scoring_svc.ranking.policy_schemas import policy_of
 from services.scoring_svc.ranking.schemas import RankingOut
 from services.scoring_svc.year_end import format as form
-from services.scoring_svc.year_end.lines import CalendarLine, CardLine, EntryLine, GradeLine, Manifest, PlaceLine
-from services.scoring_svc.year_end.replaying import Difference, Replay
+from services.scoring_svc.year_end.lines import (
+    CalendarLine,
+    CardLine,
+    ContextLine,
+    EntryLine,
+    GradeLine,
+    Manifest,
+    PlaceLine,
+)
+from services.scoring_svc.year_end.replaying import Difference, Replay, exact
 from services.scoring_svc.year_end.reranking import graded_differently, placed_differently, published_differently
 from services.scoring_svc.year_end.signing import ArchiveKey, key_of, read_key
 
@@ -78,6 +87,8 @@ class Verification:
                 self._check("places", lambda check: self._places(check, replay))
                 self._check("grades", lambda check: self._grades(check, replay))
                 self._check("page", self._page)
+                if form.CONTEXT in form.MEMBERS_OF[self._manifest.format]:
+                    self._check("context", self._context)
         except Exception as error:  # noqa: BLE001 - a file that was made to break its reader knows more ways than we do
             self.checks.append(Check("archive", differences=1, first=_said(error)))
         return self.checks
@@ -115,7 +126,7 @@ class Verification:
     def _files(self, check: Check) -> None:
         known, found = self._manifest.members, self._zip.namelist()
         expected = [*sorted(known), form.MANIFEST, form.SIGNATURE]
-        if found != expected or set(known) != set(form.MEMBERS):
+        if found != expected or set(known) != set(form.MEMBERS_OF[self._manifest.format]):
             check.differs(f"members {found}, expected {expected}")
         for name, told in sorted(known.items()):
             digest, size = hashlib.sha256(), 0
@@ -184,11 +195,24 @@ class Verification:
             check.differs(f"{head}, the manifest says {self._manifest.ranking}")
         check.looked_at = f"the ranking as published: {ranking.period}, version {ranking.version}"
 
+    def _context(self, check: Check) -> None:
+        span = parse_span(self._manifest.ranking["period"])
+        looked_at = 0
+        for line in self._lines(form.CONTEXT, ContextLine):
+            looked_at += 1
+            by_month = {month: exact(text) for month, text in line.months.items()}
+            figure = figure_of(by_month, span)
+            recorded = (line.value, line.year_before, line.growth, line.reason)
+            worked_out = (said(figure.value), said(figure.before), figure.growth, figure.reason)
+            if recorded != worked_out:
+                check.differs(f"{line.metric} {line.unit_id}: {recorded} recorded, {worked_out} worked out")
+        check.looked_at = f"{looked_at} figures beside the scores: sums of months and growth"
+
 
 def _manifest_of(text: bytes) -> Manifest:
     manifest = msgspec.json.decode(text, type=Manifest)
-    if manifest.format != form.FORMAT:
-        raise Difference(f"format {manifest.format}, not {form.FORMAT}")
+    if manifest.format not in form.MEMBERS_OF:
+        raise Difference(f"format {manifest.format}, not {form.FORMAT} or before")
     return manifest
 
 

@@ -5,10 +5,12 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import httpx
+import pytest
 
 from shared.contracts.identity import metric_id, unit_id
 from shared.contracts.indicator import MetricChanged, UnitChanged, UnitSpan
 from tests.scoring_svc.ledger.city import SET, City, fact, facts, full_month
+from tests.scoring_svc.reports.test_reports import rows_of
 
 TAX, STAFF, RATE = "M-TAX", "M-STAFF", "M-RATE"
 YUAN = {"zh": "万元", "en": "ten thousand yuan"}
@@ -141,6 +143,25 @@ async def test_the_card_of_a_unit_shows_them(city: City) -> None:
     card = (await city.person("L2").get(at, params={"set": SET, "period": "2015-01"})).json()
     assert [told(one) for one in card["context"]] == [("110.05", "100", "10.1", None)]
     assert (card["total"], card["result"]) == (before.json()["total"], before.json()["result"]), "they give no points"
+
+
+@pytest.mark.parametrize(("form", "language"), [("csv", "zh"), ("xlsx", "zh"), ("csv", "en")])
+async def test_the_exported_card_has_them_digit_for_digit(city: City, form: str, language: str) -> None:
+    await full_month(city)
+    await collected(city)
+    for unit in ("420102", "420103", "420104"):
+        query, spoken = {"set": SET, "period": "2015-01"}, {"accept-language": language}
+        card = (await city.office.get(f"/v1/score-cards/{unit}", params=query)).json()
+        answer = await city.office.get(f"/v1/score-cards/{unit}", params={**query, "format": form}, headers=spoken)
+        head, *rows = rows_of(answer, form)
+        (row,) = [row for row in rows if row[0] == {"zh": "背景数据", "en": "Context"}[language]]
+        (figure,) = card["context"]
+        assert len(head) == len(row) == 18
+        assert row[2:5] == [TAX, figure["name"][language], "2015-01"]
+        assert row[7:12] == [""] * 5, "no column of scores takes a figure in"
+        assert row[14:] == [figure["value"] or "", YUAN[language], figure["year_before"] or "", figure["growth"] or ""]
+        assert bool(row[12]) is bool(figure["reason"])
+        assert rows[-1][2] == unit, "the total stays last"
 
 
 async def test_declaring(city: City) -> None:

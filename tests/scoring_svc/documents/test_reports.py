@@ -17,8 +17,9 @@ from fastapi import FastAPI, Response
 from deploy.local.ports import free_port
 from shared.clock import SHANGHAI
 from shared.service_client import ServiceClient
+from tests.scoring_svc.context.test_context_figures import TAX, collected
 from tests.scoring_svc.documents.quarter import HOSTILE, MONTHS, QUARTER, ask, made, quarter, ranked, text_of, until
-from tests.scoring_svc.ledger.city import DISTRICTS, SET, City, full_month
+from tests.scoring_svc.ledger.city import DISTRICTS, SET, City, fact, facts, full_month
 
 OWN, OTHER = "420102", "420103"
 _GRANTS_ARE_KEPT = 1.1
@@ -75,6 +76,28 @@ async def test_figures_are_those_of_the_routes_digit_for_digit(city: City, form:
     assert "后来的名称" not in said
     assert "单位420103（420103）COL-03指标COL-032015-02豁免系统迁移<b>停机</b>" in said
     assert "单位420102（420102）外部失分2015-02-2" in said
+
+
+@pytest.mark.parametrize("form", ["pdf", "docx"])
+async def test_context_figures_are_those_of_the_route_digit_for_digit(city: City, form: str) -> None:
+    await quarter(city)
+    await collected(city)
+    for chunk, month, values in ((20, "2014-03", ("3", "4", "5")), (21, "2015-03", ("4.5", "4", "2"))):
+        await city.tell(
+            facts(chunk, *(fact(TAX, unit, value) for unit, value in zip(DISTRICTS, values, strict=True)), period=month)
+        )
+    for who in ("PO1", "L2"):
+        found = await get(city, "/v1/context-figures", who, set=SET, period=QUARTER)
+        said = text_of(await made(city, who, form=form))
+        assert "背景数据不计分" in said
+        named = {OWN: f"单位{OWN}", OTHER: f"单位{OTHER}", "420104": HOSTILE}
+        rows = [(shown(form, named[one["unit"]], one["unit"]), one["figures"]) for one in found["items"]]
+        assert len(rows) == (3 if who == "PO1" else 1)
+        for name, (figure,) in [*rows, ("各单位合计", found["total"])]:
+            growth = figure["growth"] or "上年同期缺数"
+            told = f"{name}税收收入万元{figure['value']}{figure['year_before'] or '—'}{growth}"
+            assert told in said
+    assert said.count("税收收入") == 2, "L2 reads the own figure, and its sum"
 
 
 async def test_a_report_covers_what_its_asker_may_read(city: City) -> None:

@@ -12,10 +12,10 @@ import pytest
 
 from services.scoring_svc.documents import fonts
 from services.scoring_svc.documents.blocks import Bar, Bars, Document, Moment, Note, Section, Table, Text
-from services.scoring_svc.documents.composing import _Columns
 from services.scoring_svc.documents.domain import moved_words, numbered, period_words
 from services.scoring_svc.documents.fonts import FontMissing, demand_fonts, has_glyph, readable
 from services.scoring_svc.documents.rendering import Form, Limits, RenderingFailed, render
+from services.scoring_svc.documents.tabulating import Columns
 from shared.contracts.periods import parse_period
 from tests.scoring_svc.documents.quarter import text_of
 
@@ -135,5 +135,5 @@ def test_periods_headings_and_movements_are_said() -> None:
     assert said == ["2015年3月", "2015年第一季度", "2015年第四季度", "2015年上半年", "2015年下半年", "2015年度"]
     assert [numbered(place) for place in (1, 10, 11, 19)] == ["一", "十", "十一", "十九"]
     assert [moved_words(moved) for moved in (None, 0, 2, -3)] == ["—", "持平", "升2", "降3"]
-    table = _Columns([("名", 2, False), ("数", 1, True)]).table
+    table = Columns([("名", 2, False), ("数", 1, True)]).table
     assert (table.head, table.widths, table.right) == (["名", "数"], [2, 1], [False, True])

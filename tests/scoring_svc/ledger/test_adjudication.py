@@ -8,11 +8,14 @@ from uuid import UUID
 
 import pytest
 
+from services.scoring_svc.engine.domain import parse_rule
 from services.scoring_svc.ledger.adjudication import (
     Adjudication,
     AdjudicationUnreadable,
+    ScoreNotPossible,
     adjudicated,
     counting,
+    demand_possible,
     demand_readable,
     fixed,
     proof_with,
@@ -21,7 +24,7 @@ from services.scoring_svc.ledger.adjudication import (
 from services.scoring_svc.ledger.domain import Exclusion, Finding, Scored
 from services.scoring_svc.ledger.evaluation import Group
 from shared.contracts.periods import parse_period
-from tests.scoring_svc.ledger.city import COL1, unit_of
+from tests.scoring_svc.ledger.city import COL1, COL2, count_input, points, unit_of
 
 DAY = datetime(2015, 3, 1, tzinfo=UTC)
 UNIT = unit_of("420102")
@@ -127,3 +130,34 @@ def test_a_score_of_nought_has_no_sign(nought: str) -> None:
     score = settled(evaluated(ruled), None, [ruled]).score
     assert score is not None
     assert format(score, "f") == nought.removeprefix("-")
+
+
+def by_case(gives: str, base: str = "10", **edges: str) -> Any:
+    """A rule that gives so much for every case that was found."""
+    step = {
+        "kind": "step", "of": "cases", "from": "0", "direction": "above", "per": "1", "gives": gives, "mode": "whole",
+    }  # fmt: skip
+    result = points(base, [("found", step)], **edges)
+    return {"rule_language": 1, "inputs": {"cases": count_input()}, "result": result}
+
+
+@pytest.mark.parametrize(
+    ("rule", "possible", "not_possible"),
+    [
+        (COL1.rule, ("0", "10", "9.99", "-0"), ("10.01", "-0.01", "9.999", "9999")),
+        (COL2.rule, ("0", "10"), ("10.5", "-1")),
+        (by_case("0.5", ceiling="12"), ("10", "10.5", "12", "12.00"), ("12.01", "9.99", "12.000")),
+        (by_case("0.5"), ("10", "12.01", "9999"), ("9.99", "10.001")),
+        (by_case("-1", "0", floor="none"), ("0", "-9999"), ("0.01", "-0.001")),
+    ],
+    ids=["deduction", "rank", "bonus with a ceiling", "bonus without an end", "no floor"],
+)
+def test_a_score_is_possible_between_the_ends_of_the_rule_and_to_its_places(
+    rule: Any, possible: tuple[str, ...], not_possible: tuple[str, ...]
+) -> None:
+    parsed = parse_rule(rule)
+    for score in possible:
+        demand_possible(parsed, score)
+    for score in not_possible:
+        with pytest.raises(ScoreNotPossible):
+            demand_possible(parsed, score)

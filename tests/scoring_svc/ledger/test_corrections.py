@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
@@ -166,6 +167,32 @@ async def test_two_decisions_at_once_are_one(closed: City) -> None:
     assert (await decide(closed, made, version=2)).json()["code"] == "correction_decided"
 
 
+async def test_two_corrections_of_one_cell_at_once_and_the_loser_hears_of_the_other(closed: City) -> None:
+    """The one decided last counts: whoever waited behind a later decision must not hear that the cell has no result."""
+    codes = []
+    for number in range(12):
+        bodies = [{**VALUE, "value": str(errors)} for errors in (0, number + 3)]
+        made = [await asked(closed, body) for body in bodies]
+        answers = await asyncio.gather(*map(decide, (closed, closed), made, ("approval",) * 2, ("C1", "PO2")))
+        codes += [answer.json()["code"] for answer in answers if answer.status_code == 409]
+        won = [answer.json() for answer in answers if answer.status_code == 200]
+        last = max(won, key=lambda one: str(one["decided_at"]))
+        (decision,) = (await proof(closed))["decisions"]
+        assert decision["id"] == last["correction_id"]
+        for lost in (one for one, answer in zip(made, answers, strict=True) if answer.status_code == 409):
+            assert (await decide(closed, lost)).status_code == 200, "it is still open, and counts once looked at again"
+    assert set(codes) <= {"correction_overtaken"}
+
+
+async def test_a_correction_behind_a_later_decision_is_told_so(closed: City) -> None:
+    """The same without a race: a ruling bears a later moment than the approval."""
+    await closed.tell(ruling("score", "7", day=20))
+    answer = await decide(closed, await asked(closed, SCORE))
+    assert (answer.status_code, answer.json()["code"]) == (409, "correction_overtaken")
+    assert (await closed.scores())["COL-01", "420102"]["score"] == "7"
+    assert (await decide(closed, await asked(closed))).status_code == 200, "an input is another matter than the whole"
+
+
 async def test_a_decision_is_on_what_was_read_and_repeats_give_the_same_answer(closed: City) -> None:
     key = {"idempotency-key": "ask-1"}
     first, again = [await closed.office.post("/v1/corrections", json=VALUE, headers=key) for _ in range(2)]
@@ -202,6 +229,31 @@ async def test_a_decision_is_on_what_was_read_and_repeats_give_the_same_answer(c
 async def test_bad_requests_bear_their_codes(closed: City, change: dict[str, Any], status: int, code: str) -> None:
     answer = await ask(closed, {**VALUE, **change})
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+
+
+@pytest.mark.parametrize(
+    ("value", "status"),
+    [("0", 201), ("0.00", 201), ("10", 201), ("10.00", 201), ("7.25", 201)]
+    + [(bad, 422) for bad in ("9999", "10.01", "-0.01", "-1", "7.255", "7.000", "100000000000000000000")],
+)
+async def test_a_score_is_fixed_within_what_the_rule_may_give(closed: City, value: str, status: int) -> None:
+    answer = await ask(closed, {**SCORE, "value": value})
+    assert answer.status_code == status
+    if status == 422:
+        problem = answer.json()
+        assert (problem["code"], problem["score"]) == ("score_not_possible", value)
+        assert f"核定得分 {value} 不是" in problem["texts"]["zh-CN"]
+        assert problem["texts"]["en"].endswith("it gives 0 to 10, with at most 2 decimal places")
+
+
+async def test_a_score_asked_for_before_there_were_bounds_is_refused_at_approval(closed: City) -> None:
+    made = await asked(closed, SCORE)
+    owner = await asyncpg.connect(closed.service.dsns.owner)
+    await owner.execute("UPDATE corrections SET value = '\"9999\"'")
+    await owner.close()
+    answer = await decide(closed, made)
+    assert (answer.status_code, answer.json()["code"]) == (422, "score_not_possible")
+    assert (await closed.scores())["COL-01", "420102"]["score"] == "6.00"
 
 
 async def test_bad_scores_and_facts_bear_their_codes(closed: City) -> None:

@@ -216,6 +216,32 @@ async def test_a_ruling_that_gives_no_score_leaves_the_confirmed_one_and_is_seen
     assert [row["outcome"] for row in outcomes] == ["refused:VALUE_MALFORMED", "refused:cell_unknown"]
 
 
+@pytest.mark.parametrize("score", ["9999", "10.01", "-1", "7.255"])
+async def test_a_ruled_score_that_the_rule_cannot_give_leaves_the_confirmed_one(city: City, score: str) -> None:
+    await entered_january(city)
+    await city.tell(ruling("score", score))
+    cell = (await city.scores())["COL-01", "420102"]
+    assert (cell["score"], cell["version"]) == ("6.00", 1)
+    outcome = "SELECT outcome FROM trail WHERE object_type = 'cell'"
+    assert await city.service.database.reads.fetchval(outcome) == "refused:SCORE_NOT_POSSIBLE"
+    await city.tell(ruling("score", "10", version=2))
+    assert (await city.scores())["COL-01", "420102"]["score"] == "10", "the next version of the ruling counts"
+
+
+async def test_an_impossible_score_holds_the_confirmation_up_until_it_is_withdrawn(city: City) -> None:
+    await full_month(city)
+    await city.tell(ruling("score", "9999"))
+    cell = (await city.scores())["COL-01", "420102"]
+    assert (cell["state"], cell["score"]) == ("refused", None)
+    shown = (await proof(city))["proof"]
+    assert (shown["result"], shown["stopped"]["code"]) == ("refused", "SCORE_NOT_POSSIBLE")
+    await city.fence(1, 1)
+    held = (await city.step("confirm", body={})).json()
+    assert [(one["code"], one["unit"]) for one in held["holdups"]] == [("SCORE_NOT_POSSIBLE", "420102")]
+    await city.tell(ruling("score", "9999", version=2, state="withdrawn"))
+    assert (await city.step("confirm", body={})).status_code == 200
+
+
 async def test_an_unreadable_ruling_changes_nothing(city: City) -> None:
     await entered_january(city)
     with pytest.raises(AdjudicationUnreadable):

@@ -15,17 +15,19 @@ import asyncpg
 from deploy.local.wuhan2015.generate_facts import facts as facts_of_pack
 from services.scoring_svc.year_end import format as form
 from shared.clock import SHANGHAI
+from tests.scoring_svc.context.test_context_figures import TAX, collected, figures
 from tests.scoring_svc.ledger import wuhan
 from tests.scoring_svc.ledger.city import COL2, fact, facts
 from tests.scoring_svc.ledger.test_rulings import ruling
 from tests.scoring_svc.year_end.january import key_of_city
-from tests.scoring_svc.year_end.stage import AFTER, APPEAL, SAID, Year, code_of
+from tests.scoring_svc.year_end.stage import AFTER, APPEAL, SAID, SPAN, Year, code_of
 from tests.scoring_svc.year_end.tampering import (
     STRANGER,
     bad,
     changed,
     first_line,
     members_of,
+    resigned,
     verified,
 )
 from tests.scoring_svc.year_end.test_tampering import score_off_by_one
@@ -42,7 +44,7 @@ async def test_an_archive_is_whole_and_verifies(full: Year) -> None:
     archive = await full.archived()
     checks = verified(archive, key_of_city(full))
     assert bad(checks) == {}
-    assert [check.name for check in checks] == ["signature", "files", "cells", "places", "grades", "page"]
+    assert [check.name for check in checks] == ["signature", "files", "cells", "places", "grades", "page", "context"]
     members = members_of(archive)
     assert list(members) == [*form.MEMBERS, form.MANIFEST, form.SIGNATURE]
     manifest = json.loads(members[form.MANIFEST])
@@ -154,12 +156,66 @@ async def test_the_command_needs_nothing_but_the_file(full: Year, tmp_path: Path
     (status, said), (wrong_status, wrong_said), (strange_status, strange_said) = answers
     assert (status, said[-1]) == (0, "good.zip: 0 differences"), said
     assert [line.split()[:2] for line in said[:-1]] == [
-        ["ok", name] for name in ("signature", "files", "cells", "places", "grades", "page")
+        ["ok", name] for name in ("signature", "files", "cells", "places", "grades", "page", "context")
     ]
     assert wrong_status == 1
     assert any(line.startswith("BAD  cells") and "2015-01 COL-" in line for line in wrong_said), wrong_said
     assert strange_status == 1
     assert strange_said[0].startswith("BAD  signature")
+
+
+async def test_context_figures_are_those_of_the_route_when_it_became_final(year: Year) -> None:
+    await collected(year.city)
+    await year.final()
+    shown = await figures(year.city, period=SPAN)
+    late = fact(TAX, "420102", "999", 2)
+    await year.city.tell(facts(30, late, amendment="核实"))
+    assert await figures(year.city, period=SPAN) != shown, "the control: the figure is another by now"
+    archive = await year.archived()
+    assert bad(verified(archive, key_of_city(year))) == {}
+    lines = [json.loads(line) for line in members_of(archive)[form.CONTEXT].splitlines()]
+    units = {line["unit_id"]: line["code"] for line in map(json.loads, members_of(archive)[form.UNITS].splitlines())}
+    same = ("metric", "name", "value", "year_before", "growth", "reason")
+    assert {units[line["unit_id"]]: [{name: line[name] for name in same}, line["measured_in"]] for line in lines} == {
+        one["unit"]: [{name: one["figures"][0][name] for name in same}, one["figures"][0]["unit"]]
+        for one in shown["items"]
+    }
+    assert lines[0]["months"] == {"2014-01": "100", "2015-01": "110.05"}
+    for name, other in (("growth", "11.0"), ("value", "110.06"), ("year_before", None), ("reason", "missing")):
+        spoilt = changed(archive, form.CONTEXT, first_line(partial(_put, name, other)), signed_anew=True)
+        assert set(bad(verified(spoilt, STRANGER))) == {"context"}
+    assert set(bad(verified(changed(archive, form.CONTEXT, lambda text: text + b"{}")))) >= {"files", "context"}
+
+
+def _put(name: str, value: Any, document: dict[str, Any]) -> bool:
+    document[name] = value
+    return True
+
+
+async def test_a_result_that_kept_no_figures_has_an_archive_without_them(year: Year) -> None:
+    """It became final before figures were kept; those of today are none of its."""
+    await collected(year.city)
+    await year.final()
+    owner = await asyncpg.connect(year.city.service.dsns.owner)
+    await owner.execute("UPDATE year_results SET basis = (basis::jsonb - 'context')::text")
+    await owner.close()
+    archive = await year.archived()
+    assert bad(verified(archive, key_of_city(year))) == {}
+    assert members_of(archive)[form.CONTEXT] == b""
+
+
+async def test_an_archive_of_the_first_form_is_verified_too(year: Year) -> None:
+    await year.final()
+    members = members_of(await year.archived())
+    manifest = json.loads(members[form.MANIFEST])
+    del members[form.CONTEXT], manifest["members"][form.CONTEXT]
+    # The control: the second form has all its members.
+    members[form.MANIFEST] = json.dumps(manifest).encode()
+    assert "files" in bad(verified(resigned(members), STRANGER))
+    members[form.MANIFEST] = json.dumps({**manifest, "format": 1}).encode()
+    checks = verified(resigned(members), STRANGER)
+    assert bad(checks) == {}
+    assert [check.name for check in checks] == ["signature", "files", "cells", "places", "grades", "page"]
 
 
 async def test_rulings_are_in_the_archive_and_read_again(year: Year) -> None:

@@ -89,6 +89,11 @@ class Result(ABC):
         """The lowest and highest attainable value, where the result is a number."""
         return ANYTHING
 
+    @property
+    def places(self) -> int | None:
+        """To how many decimal places the result is rounded, where it is."""
+        return None
+
 
 RESULTS: dict[str, Shape] = {}
 _Result = TypeVar("_Result", bound=type[Result])

@@ -58,6 +58,11 @@ class Points(Result):
     rounding: Rounding
     kind: ClassVar[str] = "points"
 
+    @property
+    def places(self) -> int:
+        """Those of its rounding."""
+        return self.rounding.places
+
     def type_in(self, scope: Scope) -> None:
         """Every clause is points or a literal; ids are unique; the floor is below the ceiling."""
         seen: set[str] = set()
@@ -164,6 +169,11 @@ class Figure(Result):
     value: Value
     rounding: Rounding
     kind: ClassVar[str] = "figure"
+
+    @property
+    def places(self) -> int:
+        """Those of its rounding."""
+        return self.rounding.places
 
     def type_in(self, scope: Scope) -> None:
         """The value has the figure's unit, or is a literal."""
