@@ -126,10 +126,10 @@ async def _fill(service: RunningService) -> list[IndicatorPublished]:
         async with service.database.transaction("bench") as uow:
             driver = await uow.driver()
             await city_year.store_facts(driver, period, rows)
-            known = {
-                (metric, unit): StoredFact(1, state, None if value is None else msgspec.json.decode(value), reason)
-                for metric, unit, _, state, value, reason in rows
-            }
+            known: dict[UUID, dict[UUID, StoredFact]] = {}
+            for metric, unit, _, state, value, reason in rows:
+                told = None if value is None else msgspec.json.decode(value)
+                known.setdefault(metric, {})[unit] = StoredFact(1, state, told, reason)
             around = await surroundings(driver, evaluated, period.last)
             records = [
                 record for card in cards for record in _cells(prepare(card, period, known, around), card, period)

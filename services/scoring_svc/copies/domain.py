@@ -19,6 +19,10 @@ class StoredFact(NamedTuple):
     reason: str | None
 
 
+Facts = Mapping[UUID, Mapping[UUID, StoredFact]]
+"""Facts by metric, then by unit."""
+
+
 def governing(versions: Iterable[IndicatorPublished], period: Period) -> IndicatorPublished | None:
     """The card that governs a period: the highest version in effect on the period's last day, of the period's kind."""
     in_effect = [

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from itertools import repeat
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -243,39 +244,69 @@ def _value_text(fact: Fact) -> str | None:
     return None if fact.value is None else _encode(fact.value).decode()
 
 
+# One row for each metric, its facts as lists beside each other: a row for each fact would cost more than the facts.
+_BY_METRIC = """
+SELECT metric_id, array_agg(unit_id) AS units, '[' || string_agg(coalesce(value, 'null'), ',') || ']' AS told,
+    array_agg(version) AS versions, CASE WHEN bool_and(state = 'present') THEN NULL ELSE array_agg(state) END AS states,
+    CASE WHEN count(reason) > 0 THEN array_agg(reason) END AS reasons
+"""
+
+
 async def newest_facts(
     connection: Connection, period: str, metrics: Iterable[UUID], units: Sequence[UUID] | None = None
-) -> dict[tuple[UUID, UUID], StoredFact]:
-    """The newest version of every fact of these metrics in a period, of all units or of some, by (metric, unit)."""
+) -> dict[UUID, dict[UUID, StoredFact]]:
+    """The newest version of every fact of these metrics in a period, of all units or of some."""
     rows = await connection.fetch(
-        "SELECT DISTINCT ON (metric_id, unit_id) metric_id, unit_id, version, state, value, reason FROM facts "
-        "WHERE period = $1 AND metric_id = ANY($2::uuid[]) AND ($3::uuid[] IS NULL OR unit_id = ANY($3)) "
-        "ORDER BY metric_id, unit_id, version DESC",
+        f"{_BY_METRIC} FROM (SELECT DISTINCT ON (metric_id, unit_id) metric_id, unit_id, version, state, value, reason "
+        "FROM facts WHERE period = $1 AND metric_id = ANY($2::uuid[]) AND ($3::uuid[] IS NULL OR unit_id = ANY($3)) "
+        "ORDER BY metric_id, unit_id, version DESC) AS newest GROUP BY metric_id",
         period,
         list(metrics),
         units,
     )
-    return {(metric, unit): _fact(version, state, value, why) for metric, unit, version, state, value, why in rows}
+    return _by_metric(rows)
 
 
 async def facts_as_read(
     connection: Connection, period: str, wanted: Sequence[tuple[UUID, UUID, int]]
-) -> dict[tuple[UUID, UUID], StoredFact]:
-    """Those versions of facts that an evaluation read, by (metric, unit)."""
+) -> dict[UUID, dict[UUID, StoredFact]]:
+    """Those versions of facts (metric, unit, version) that an evaluation read."""
     rows = await connection.fetch(
-        "SELECT f.metric_id, f.unit_id, f.version, f.state, f.value, f.reason FROM facts f JOIN "
-        "unnest($2::uuid[], $3::uuid[], $4::int[]) AS wanted(metric_id, unit_id, version) "
-        "USING (metric_id, unit_id, version) WHERE f.period = $1",
+        f"{_BY_METRIC} FROM facts JOIN unnest($2::uuid[], $3::uuid[], $4::int[]) "
+        "AS wanted(metric_id, unit_id, version) USING (metric_id, unit_id, version) WHERE period = $1 "
+        "GROUP BY metric_id",
         period,
-        [metric for metric, _, __ in wanted],
-        [unit for _, unit, __ in wanted],
-        [version for _, __, version in wanted],
+        *([one[place] for one in wanted] for place in range(3)),
     )
-    return {(metric, unit): _fact(*told) for metric, unit, *told in rows}
+    return _by_metric(rows)
 
 
-def _fact(version: int, state: str, value: str | None, reason: str | None) -> StoredFact:
-    return StoredFact(version, state, None if value is None else msgspec.json.decode(value), reason)
+async def newest_of_periods(
+    connection: Connection, periods: Sequence[str], metrics: Iterable[UUID]
+) -> dict[str, dict[UUID, dict[UUID, StoredFact]]]:
+    """The newest version of every fact of these metrics, by period."""
+    rows = await connection.fetch(
+        f"{_BY_METRIC}, period FROM (SELECT DISTINCT ON (period, metric_id, unit_id) period, metric_id, unit_id, "
+        "version, state, value, reason FROM facts WHERE period = ANY($1::text[]) AND metric_id = ANY($2::uuid[]) "
+        "ORDER BY period, metric_id, unit_id, version DESC) AS newest GROUP BY period, metric_id",
+        list(periods),
+        list(metrics),
+    )
+    return {period: _by_metric([row for row in rows if row["period"] == period]) for period in periods}
+
+
+def _by_metric(rows: Iterable[asyncpg.Record]) -> dict[UUID, dict[UUID, StoredFact]]:
+    found = {}
+    for row in rows:
+        told = zip(
+            row["versions"],
+            row["states"] or repeat("present"),
+            msgspec.json.decode(row["told"]),
+            row["reasons"] or repeat(None),
+            strict=False,
+        )
+        found[row["metric_id"]] = dict(zip(row["units"], map(StoredFact._make, told), strict=True))
+    return found
 
 
 async def periods_with_facts(connection: Connection, metrics: Iterable[UUID]) -> list[str]:

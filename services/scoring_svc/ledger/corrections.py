@@ -256,7 +256,7 @@ async def _lays_down(uow: UnitOfWork, correction: Correction) -> Mapping[tuple[U
     found = await copies.facts_as_read(driver, correction.period, [(metric, correction.unit_id, version)])
     if not found:
         raise FactUnknown(details=[Detail("/fact_version", "unknown")])
-    value = as_engine_reads(found[metric, correction.unit_id])
+    value = as_engine_reads(found[metric][correction.unit_id])
     reading: dict[tuple[UUID, str | None], Any] = {}
     for card in await copies.cards_reading(driver, [metric], parse_period(correction.period)):
         if card.set_id != correction.set_id:

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.scoring_svc.copies.domain import StoredFact
+from services.scoring_svc.copies.domain import Facts, StoredFact
 from services.scoring_svc.engine.domain import (
     ABSENT,
     CalendarUnknown,
@@ -135,14 +135,14 @@ def reads_peers(card: IndicatorPublished) -> bool:
 def prepare(
     card: IndicatorPublished,
     period: Period,
-    facts: Mapping[tuple[UUID, UUID], StoredFact],
+    facts: Facts,
     surroundings: Surroundings,
     only: Iterable[UUID] | None = None,
     results: Results = NO_RESULTS,
 ) -> Group:
     """Gather what a card's rule reads: for all evaluated units, or for some of them where no unit sees another.
 
-    `facts` are by (metric, unit), `results` of other cards by (indicator, unit), as the ledger says them. What is not
+    `results` of other cards are by (indicator, unit), as the ledger says them. What is not
     there, and a group that the unit does not have, is left out, which the engine calls missing. Where the deadline lies
     outside the published calendar no cell is evaluated.
     """
@@ -156,7 +156,7 @@ def prepare(
     for name, binding in sorted(card.bindings.items()):
         metric, group = binding.metric, binding.unit_group
         if metric is not None:
-            found = [facts.get((metric, unit)) for unit in units]
+            found = list(map(facts.get(metric, {}).get, units))
             versions[name] = [0 if fact is None else fact.version for fact in found]
             columns[name] = [ABSENT if fact is None else as_engine_reads(fact) for fact in found]
             continue

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.scoring_svc.copies import repository as copies
-from services.scoring_svc.copies.domain import StoredFact, metrics_of, results_of
+from services.scoring_svc.copies.domain import Facts, metrics_of, results_of
 from services.scoring_svc.ledger import adjudication_repository as decisions
 from services.scoring_svc.ledger import repository
 from services.scoring_svc.ledger.adjudication import Cell, adjudicated
@@ -28,7 +28,6 @@ from shared.contracts.periods import Period
 from shared.db import UnitOfWork
 
 Changed = Collection[tuple[UUID, UUID]]
-Facts = Mapping[tuple[UUID, UUID], StoredFact]
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Wanted:
         metrics, read = set(metrics_of(card)), set(results_of(card))
         if self.changed is not None:
             return {unit for metric, unit in self.changed if metric in metrics} | follow
-        there = {unit for metric, unit in facts if metric in metrics}
+        there = {unit for metric in metrics for unit in facts.get(metric, {})}
         there |= {unit for indicator, unit in known if indicator == card.indicator_id}
         there |= {unit for indicator, unit in results if indicator in read}
         return there if self.among is None else (there & set(self.among)) | follow

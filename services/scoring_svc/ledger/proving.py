@@ -12,7 +12,7 @@ import asyncpg
 import msgspec
 
 from services.scoring_svc.copies import repository as copies
-from services.scoring_svc.copies.domain import StoredFact, governing, metrics_of, results_of
+from services.scoring_svc.copies.domain import Facts, governing, metrics_of, results_of
 from services.scoring_svc.engine.domain import WorkingCalendar, evaluate_group
 from services.scoring_svc.ledger import adjudication_repository as decisions
 from services.scoring_svc.ledger import reading, repository
@@ -168,15 +168,13 @@ async def as_then(
     return Group.of_rows(card, period, read_then, inputs, calendar)
 
 
-def _value(
-    card: IndicatorPublished, unit: UUID, name: str, version: int | str, facts: Mapping[tuple[UUID, UUID], StoredFact]
-) -> Any:
+def _value(card: IndicatorPublished, unit: UUID, name: str, version: int | str, facts: Facts) -> Any:
     metric = card.bindings[name].metric
     if card.bindings[name].indicator is not None:
         return result_as_read(str(version))
     if metric is None:
         return version
-    fact = facts.get((metric, unit))
+    fact = facts.get(metric, {}).get(unit)
     return None if fact is None else as_engine_reads(fact)
 
 

@@ -12,7 +12,6 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from services.scoring_svc.copies.domain import StoredFact
 from services.scoring_svc.engine.domain import WorkingCalendar
 from services.scoring_svc.ledger import repository as ledger
 from services.scoring_svc.ranking.marks import Cells, marks_of
@@ -94,24 +93,6 @@ async def cells_of(connection: Connection, indicator: UUID, periods: Sequence[st
             indicator,
         )
     )
-
-
-async def newest_facts(
-    connection: Connection, metrics: Iterable[UUID], periods: Sequence[str]
-) -> dict[str, dict[tuple[UUID, UUID], StoredFact]]:
-    """The newest version of every fact of these metrics, by period and (metric, unit)."""
-    rows = await connection.fetch(
-        "SELECT DISTINCT ON (period, metric_id, unit_id) period, metric_id, unit_id, version, state, value, reason "
-        "FROM facts WHERE period = ANY($1::text[]) AND metric_id = ANY($2::uuid[]) "
-        "ORDER BY period, metric_id, unit_id, version DESC",
-        list(periods),
-        list(metrics),
-    )
-    found: dict[str, dict[tuple[UUID, UUID], StoredFact]] = {period: {} for period in periods}
-    for period, metric, unit, version, state, value, reason in rows:
-        told = None if value is None else _decode(value)
-        found[period][metric, unit] = StoredFact(version, state, told, reason)
-    return found
 
 
 async def calendars_used(connection: Connection, periods: Sequence[str]) -> Mapping[tuple[str, UUID], str]:

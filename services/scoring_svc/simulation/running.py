@@ -46,6 +46,7 @@ from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import Period
 
 Progress = Callable[[int, int], Awaitable[None]]
+FactsOfPeriods = dict[str, dict[UUID, dict[UUID, StoredFact]]]
 _inputs = msgspec.json.Decoder(dict[str, int | str]).decode
 Cell = tuple[str, UUID]
 
@@ -68,7 +69,7 @@ class _Read:
     """One indicator in the base: its real cells, what they read, and the facts of its cards, kept by bindings."""
 
     cells: Mapping[Cell, asyncpg.Record]
-    facts: dict[str, dict[tuple[UUID, UUID], StoredFact]]
+    facts: FactsOfPeriods
     around: Mapping[str, Surroundings]
     rows: list[tuple[int, int]]
     real: Marks
@@ -138,7 +139,7 @@ class Simulator:
         cells = {(row["period"], row["unit_id"]): row for row in found if row["unit_id"] in self.unit_at}
         cards = {id(card): card for one in under for card in one.cards.values()}.values()
         metrics = {metric for card in cards for metric in metrics_of(card)}
-        facts = await repository.newest_facts(self.connection, metrics, keys) if metrics else {key: {} for key in keys}
+        facts = await copies.newest_of_periods(self.connection, keys, metrics) if metrics else {}
         await self._as_confirmed(code, cells, facts)
         around = {
             period.key: await self._around(period, identity, cards, cells)
@@ -199,9 +200,7 @@ class Simulator:
         small = max(map(abs, numbers), default=0) < 2**62
         return Marks(np.array(numbers, np.int64 if small else object), below, states), kept
 
-    async def _as_confirmed(
-        self, code: str, cells: Mapping[Cell, asyncpg.Record], facts: dict[str, dict[tuple[UUID, UUID], StoredFact]]
-    ) -> None:
+    async def _as_confirmed(self, code: str, cells: Mapping[Cell, asyncpg.Record], facts: FactsOfPeriods) -> None:
         """Put the versions of facts in place that the confirmed cells read: what came too late for them is not there.
 
         Metrics that the indicator did not read then stand in their newest version.
@@ -210,7 +209,7 @@ class Simulator:
             card = self.base.cards.get(code, {}).get(period.key)
             if card is None:
                 continue
-            here = facts.get(period.key, {})
+            here = facts.setdefault(period.key, {})
             older: list[tuple[UUID, UUID, int]] = []
             bound = {name: binding.metric for name, binding in card.bindings.items() if binding.metric is not None}
             for unit in card.evaluated_unit_ids:
@@ -219,14 +218,15 @@ class Simulator:
                     continue
                 read = _inputs(cell["inputs"])
                 for name, metric in bound.items():
-                    known = here.get((metric, unit))
+                    known = here.get(metric, {}).get(unit)
                     version = read.get(name, 0)
                     if known is not None and known.version != version:
-                        del here[metric, unit]
+                        del here[metric][unit]
                         if version:
                             older.append((metric, unit, int(version)))
             if older:
-                here |= await copies.facts_as_read(self.connection, period.key, older)
+                for metric, then in (await copies.facts_as_read(self.connection, period.key, older)).items():
+                    here[metric] |= then
 
     async def _around(
         self, period: Period, identity: UUID, cards: Iterable[IndicatorPublished], cells: Mapping[Cell, asyncpg.Record]

@@ -16,7 +16,7 @@ import asyncpg
 import msgspec
 
 from services.scoring_svc.copies import repository as copies
-from services.scoring_svc.copies.domain import StoredFact
+from services.scoring_svc.copies.domain import Facts
 from services.scoring_svc.ledger import adjudication_repository as decisions
 from services.scoring_svc.ledger import repository as ledger
 from services.scoring_svc.ledger.adjudication import is_mark, references
@@ -288,7 +288,7 @@ def _read(
     unit: UUID,
     name: str,
     version: int | str,
-    facts: Mapping[tuple[UUID, UUID], StoredFact],
+    facts: Facts,
 ) -> FactLine | str:
     if isinstance(version, str):
         return version
@@ -297,7 +297,7 @@ def _read(
         return str(version)
     if not version:
         return FactLine(version=0)
-    fact = facts[metric, unit]
+    fact = facts[metric][unit]
     return FactLine(version=fact.version, state=fact.state, value=fact.value, reason=fact.reason)
 
 
