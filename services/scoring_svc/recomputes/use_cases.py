@@ -14,6 +14,7 @@ from services.scoring_svc.ledger.rescoring import Rescored, score_again
 from services.scoring_svc.ledger.use_cases import Place
 from services.scoring_svc.recomputes import repository
 from services.scoring_svc.recomputes.domain import Card, cut, difference
+from services.scoring_svc.recomputes.tables import recompute_pieces
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import parse_period
 from shared.db import UnitOfWork
@@ -29,6 +30,7 @@ async def make_recompute(
     await repository.add_recompute(
         await uow.driver(), recompute_id, indicator_set.set_id, pieces, keys, reason=reason, by=uow.who, at=now
     )
+    uow.queued(recompute_pieces.name)
     after = {"set": indicator_set.code, "periods": keys, "pieces": len(pieces), "reason": reason}
     uow.trail("recompute", "set", indicator_set.set_id, after=after)
     return recompute_id
