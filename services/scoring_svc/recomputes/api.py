@@ -38,7 +38,7 @@ async def make_recompute(
     """Score a set again: open and fenced periods from the newest facts, confirmed ones replayed and compared.
 
     A job: pieces are taken by any number of processes; killing one loses nothing. Nothing of a confirmed period is
-    changed by it.
+    changed by it. Refused while another recompute of the set that covers one of the periods is not finished.
     """
     if len(set(body.periods)) != len(body.periods):
         raise Malformed(details=[Detail("/periods", "period_twice")])
