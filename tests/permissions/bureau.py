@@ -44,6 +44,7 @@ from tests.permissions.tree import (
 )
 
 OFFICE, HEAD, FEED, VICTIM_FEED = "P-OFFICE", "P-HEAD", "cl-feed", "cl-victim"
+COLLEAGUE = "P-OFFICE-2"
 NEXT_HEAD = "P-NEXT-HEAD"  # since the head was recalled, after the interviews that were held
 FIRST, SECOND = "P-INSPECTOR-1", "P-INSPECTOR-2"
 CONFIRMED, OPEN = "2015-01", "2015-02"
@@ -169,13 +170,13 @@ async def _people(bureau: Bureau) -> None:
     ]
     await done(setup.post("/v1/unit-batches", json={"units": units}))
     staff = [(OFFICE, "QOFF", "科员"), (HEAD, CITY, "局长"), (FIRST, CITY, "督查"), (SECOND, CITY, "督查")]
-    staff += [(NEXT_HEAD, CITY, "局长")]
+    staff += [(NEXT_HEAD, CITY, "局长"), (COLLEAGUE, "QOFF", "科员")]
     staff += [(victim(unit), unit, "干部") for unit in UNITS] + [(leader(unit), unit, "局长") for unit in EVALUATED]
     staff += [(one.code, one.unit, "干部") for one in bureau.callers if not one.is_client]
     people = [{"code": c, "name": f"人{secret(u)}", "unit_code": u, "post": post} for c, u, post in staff]
     await done(setup.post("/v1/person-batches", json={"people": people}))
     given = [(OFFICE, Role.PERFORMANCE_OFFICE, CITY, "all"), (HEAD, Role.COMMITTEE, CITY, "all")]
-    given += [(NEXT_HEAD, Role.COMMITTEE, CITY, "all")]
+    given += [(NEXT_HEAD, Role.COMMITTEE, CITY, "all"), (COLLEAGUE, Role.PERFORMANCE_OFFICE, CITY, "all")]
     given += [(FIRST, Role.INSPECTOR, CITY, "all"), (SECOND, Role.INSPECTOR, CITY, "all")]
     given += [(victim(unit), Role.COMMITTEE, unit, "own") for unit in UNITS]
     given += [(leader(unit), Role.UNIT_LEADER, unit, "own") for unit in EVALUATED]
@@ -305,7 +306,8 @@ async def _personal_results(bureau: Bureau) -> None:
             for unit in EVALUATED:
                 mark = {"mark": "80", "text": secret(unit)}
                 await done(office.put(f"{at}/marks/{victim(unit)}/WORK", json=mark))
-            known = await done(office.post(f"{at}/closing", headers=_tag(known)))
+            # Who is assessed in a round, as everybody of the bureau is, does not both close and publish it.
+            known = await done(bureau.ask("scoring_svc", COLLEAGUE).post(f"{at}/closing", headers=_tag(known)))
             known = await done(office.post(f"{at}/publication", json={}, headers=_tag(known)))
             caps = [{"person": victim(unit), "not_above": "fair", "reason": secret(unit)} for unit in EVALUATED]
             body = {"reason": "通报批评", "caps": caps}
