@@ -237,8 +237,10 @@ def encode_cursor(*key: object) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode([str(part) for part in key])).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str | None, parts: int, *, ids: Sequence[int] = ()) -> list[str] | None:
-    """The key of a cursor, or None for the first page; the parts at `ids` are UUIDs.
+def decode_cursor(
+    cursor: str | None, parts: int, *, ids: Sequence[int] = (), numbers: Sequence[int] = ()
+) -> list[str] | None:
+    """The key of a cursor, or None for the first page; the parts at `ids` are UUIDs, at `numbers` versions or places.
 
     Raises Malformed for a cursor that was not ours.
     """
@@ -251,9 +253,13 @@ def decode_cursor(cursor: str | None, parts: int, *, ids: Sequence[int] = ()) ->
                 UUID(key[place])
     except (binascii.Error, ValueError) as error:
         raise Malformed(details=[Detail("?cursor", "malformed")]) from error
-    if len(key) != parts:
+    if len(key) != parts or not all(_is_number(key[place]) for place in numbers):
         raise Malformed(details=[Detail("?cursor", "malformed")])
     return key
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and int(text) <= _MOST_VERSIONS
 
 
 def after_moment(cursor: str | None) -> tuple[datetime, UUID] | None:

@@ -225,6 +225,10 @@ def test_cursors_come_back_whole() -> None:
     assert decode_cursor(encode_cursor("2015-02", 7), 2) == ["2015-02", "7"]
     with pytest.raises(Exception, match="malformed"):
         decode_cursor("%%%", 2)
+    assert decode_cursor(encode_cursor("2015-02", 2**31 - 1), 2, numbers=[1]) == ["2015-02", "2147483647"]
+    for number in (2**31, -1, "²", "٣", "7.5", ""):
+        with pytest.raises(Exception, match="malformed"):
+            decode_cursor(encode_cursor("2015-02", number), 2, numbers=[1])
 
 
 async def test_health_and_metrics_are_open(plain: RunningService) -> None:
