@@ -1,6 +1,6 @@
 """Nobody of the office decides on the result that assesses themself; on those of others they do.
 
-That they do not mark themself either is shown where the scheme names the office: test_rounds.py.
+That they do not mark themself either is shown where the scheme names the office: test_marks.py.
 """
 
 from typing import Any
