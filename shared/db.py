@@ -5,7 +5,7 @@ acknowledge. What a unit of work records as events and trail is written in its o
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -96,6 +96,7 @@ class UnitOfWork:
         self._events: list[tuple[Event, str | None, str]] = []
         self._trail: list[TrailEntry] = []
         self._wrote_outbox = False
+        self._queued: set[str] = set()
 
     async def connection(self) -> AsyncConnection:
         """The SQLAlchemy connection of this transaction."""
@@ -140,6 +141,10 @@ class UnitOfWork:
     def outbox_written(self) -> None:
         """Say that a hand-written statement put rows into the outbox, so the relay is woken after the commit."""
         self._wrote_outbox = True
+
+    def queued(self, table: str) -> None:
+        """Say that jobs were put into a table, so its workers are woken after the commit, in every process."""
+        self._queued.add(table)
 
     def trail(
         self,
@@ -261,6 +266,10 @@ class Database:
         self._pool = pool
         # Called after every commit that wrote events; the relay puts its wake-up here.
         self.after_outbox: list[Callable[[], None]] = []
+        # Called with names of tables after every commit that put jobs into them: this process's workers, and what
+        # tells the other processes.
+        self.workers: list[Callable[[Collection[str]], None]] = []
+        self.after_queued: list[Callable[[Collection[str]], None]] = []
 
     async def open(self) -> None:
         """Open the read pool; raises the driver's error when the database is away."""
@@ -303,6 +312,15 @@ class Database:
         if uow._wrote_outbox:  # noqa: SLF001
             for wake in self.after_outbox:
                 wake()
+        if uow._queued:  # noqa: SLF001
+            self.wake_workers(uow._queued)  # noqa: SLF001
+            for tell in self.after_queued:
+                tell(uow._queued)  # noqa: SLF001
+
+    def wake_workers(self, tables: Collection[str]) -> None:
+        """Let this process's workers of these tables look for jobs now."""
+        for wake in self.workers:
+            wake(tables)
 
 
 def rows_as_dicts(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

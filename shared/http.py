@@ -8,14 +8,12 @@ A route on `TransactionalRoute` names its permission in its signature, or the pr
 
 import base64
 import binascii
-import hashlib
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 from uuid import UUID
 
-import asyncpg
 import msgspec
 from fastapi import Depends, Query, Request, Response
 from fastapi.dependencies.models import Dependant
@@ -30,42 +28,24 @@ from shared.db import Database, UnitOfWork
 from shared.errors import (
     Detail,
     Forbidden,
-    InProgress,
     Malformed,
     Refused,
     Stale,
     TooLarge,
     VersionRequired,
 )
+from shared.idempotency import once
 from shared.json_body import read_json
 from shared.moments import Moment
 from shared.observability import log
 
 ORDINARY_BODY = 1_000_000
-_KEY_LENGTH = 200
 _LONGEST_TRAILED = 500
 _MOST_NAMED = 100
 _TAG = re.compile(r'(?:W/)?"?([0-9]{1,10})"?')
 _MOST_VERSIONS = 2**31 - 1  # what the columns hold
 _moment: TypeAdapter[datetime] = TypeAdapter(Moment)
 _F = TypeVar("_F", bound=Callable[..., Any])
-
-
-class IdempotencyKeyRequired(Refused):
-    """A POST that creates something must be repeatable."""
-
-    status, code = 400, "idempotency_key_required"
-    zh, en = (
-        "请在 Idempotency-Key 中给出 1–200 个字符的键",
-        "Give a key of 1 to 200 characters in Idempotency-Key",
-    )
-
-
-class IdempotencyKeyReused(Refused):
-    """The key was used for another body."""
-
-    status, code = 422, "idempotency_key_reused"
-    zh, en = "该 Idempotency-Key 已用于另一请求内容", "This Idempotency-Key was used with another body"
 
 
 class Permits:
@@ -197,7 +177,7 @@ class TransactionalRoute(APIRoute):
                 async with database.transaction(actor.subject) as uow:
                     request.state.uow = uow
                     if request.method == "POST" and keyed:
-                        return await _once(request, actor, uow, answer)
+                        return await once(request, actor, uow, answer)
                     return await answer(request)
             except (Refused, RequestValidationError, HTTPException) as error:
                 # FastAPI turns whatever stops the reading of a body into a plain 400 with the refusal as its cause.
@@ -210,53 +190,6 @@ class TransactionalRoute(APIRoute):
                 raise refusal from None
 
         return handle
-
-
-async def _once(
-    request: Request, actor: Actor, uow: UnitOfWork, answer: Callable[[Request], Awaitable[Response]]
-) -> Response:
-    """Run a POST under its key: the stored answer again, or this one stored in the same transaction.
-
-    A second request with the key waits for the first one's transaction at the unique index, at most the connection's
-    lock_timeout; if the first rolls back, the second does the work.
-    """
-    key = request.headers.get("idempotency-key", "")
-    if not 0 < len(key) <= _KEY_LENGTH:
-        raise IdempotencyKeyRequired
-    digest = hashlib.sha256(request.headers.get("content-type", "").encode() + b"\n" + await request.body()).digest()
-    driver = await uow.driver()
-    names = (actor.subject, request.scope["path"], key)
-    try:
-        first = await driver.fetchval(
-            "INSERT INTO idempotency (client, route, key, body_digest) VALUES ($1, $2, $3, $4) "
-            "ON CONFLICT DO NOTHING RETURNING 1",
-            *names,
-            digest,
-        )
-    except asyncpg.LockNotAvailableError as error:
-        raise InProgress from error
-    if first is None:
-        stored = await driver.fetchrow(
-            "SELECT body_digest, status, headers, body FROM idempotency WHERE client = $1 AND route = $2 AND key = $3",
-            *names,
-        )
-        if stored is None:
-            raise InProgress  # pruned between the two statements
-        if stored["body_digest"] != digest:
-            raise IdempotencyKeyReused
-        headers = msgspec.json.decode(stored["headers"], type=dict[str, str])
-        return Response(stored["body"], stored["status"], {**headers, "idempotent-replay": "true"})
-    response = await answer(request)
-    kept = {name: response.headers[name] for name in ("content-type", "etag", "location") if name in response.headers}
-    # FastAPI may answer with a body of zero length for 204; streaming answers do not occur on POST routes.
-    await driver.execute(
-        "UPDATE idempotency SET status = $4, headers = $5, body = $6 WHERE client = $1 AND route = $2 AND key = $3",
-        *names,
-        response.status_code,
-        msgspec.json.encode(kept).decode(),
-        bytes(response.body),
-    )
-    return response
 
 
 async def _trail_refusal(database: Database, actor: Actor, request: Request, refusal: BaseException) -> None:
@@ -304,8 +237,10 @@ def encode_cursor(*key: object) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode([str(part) for part in key])).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str | None, parts: int, *, ids: Sequence[int] = ()) -> list[str] | None:
-    """The key of a cursor, or None for the first page; the parts at `ids` are UUIDs.
+def decode_cursor(
+    cursor: str | None, parts: int, *, ids: Sequence[int] = (), numbers: Sequence[int] = ()
+) -> list[str] | None:
+    """The key of a cursor, or None for the first page; the parts at `ids` are UUIDs, at `numbers` versions or places.
 
     Raises Malformed for a cursor that was not ours.
     """
@@ -318,9 +253,13 @@ def decode_cursor(cursor: str | None, parts: int, *, ids: Sequence[int] = ()) ->
                 UUID(key[place])
     except (binascii.Error, ValueError) as error:
         raise Malformed(details=[Detail("?cursor", "malformed")]) from error
-    if len(key) != parts:
+    if len(key) != parts or not all(_is_number(key[place]) for place in numbers):
         raise Malformed(details=[Detail("?cursor", "malformed")])
     return key
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and int(text) <= _MOST_VERSIONS
 
 
 def after_moment(cursor: str | None) -> tuple[datetime, UUID] | None:

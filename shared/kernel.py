@@ -1,6 +1,7 @@
 """The tables that every service's database has: outbox and inbox, idempotency keys, trail, directory."""
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -32,6 +33,7 @@ def define(metadata: MetaData) -> None:
         Column("route", Text, primary_key=True),
         Column("key", Text, primary_key=True),
         Column("body_digest", LargeBinary, nullable=False),
+        Column("held", ARRAY(Text), nullable=False, server_default="{}", comment="role, scope and unit of each grant"),
         Column("status", Integer),
         Column("headers", Text),
         Column("body", LargeBinary),

@@ -6,7 +6,7 @@ Does not belong here: what a job reads and writes.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -169,12 +169,20 @@ class Worker:
     poll: float
     awake: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def wake(self) -> None:
-        """Say that there is something to run; called when a job has been committed."""
-        self.awake.set()
+    def wake(self, tables: Collection[str]) -> None:
+        """Look now if jobs were put into one of these tables; called after the commit, whichever process's it was."""
+        if self.jobs.table in tables:
+            self.awake.set()
 
     async def run(self) -> None:
         """Run for ever; a database that is away is waited for."""
+        self.database.workers.append(self.wake)
+        try:
+            await self._run()
+        finally:
+            self.database.workers.remove(self.wake)
+
+    async def _run(self) -> None:
         while True:
             try:
                 while await self.turn():

@@ -22,6 +22,7 @@ from deploy.local.sentences import CannotRun
 from deploy.local.signing import AUDIENCE
 from deploy.local.supervisor import Part
 from shared.contracts.known import declarations
+from shared.messaging.wakes import subject_of
 
 DATABASE_OF = MappingProxyType(
     {
@@ -118,10 +119,11 @@ def environment_of_running(home: Home, service: str) -> dict[str, str]:
 
 def subjects_of(service: str) -> tuple[str, ...]:
     """What a service may publish: the event types it produces, also as a snapshot for one reader; and, under its
-    own name, dead letters and what it replays to itself.
+    own name, dead letters, what it replays to itself and wakes of its workers.
     """
     own = tuple(name for name, declared in declarations().items() if declared.producer == service)
-    return (*own, *(f"snapshot.*.{name}" for name in own), f"snapshot.{service}.>", f"dlq.{service}.>")
+    snapshots = (f"snapshot.*.{name}" for name in own)
+    return (*own, *snapshots, f"snapshot.{service}.>", f"dlq.{service}.>", subject_of(service))
 
 
 def source_systems() -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from shared.messaging.relay import Relay
 from shared.messaging.standing import StandingConnection
 from shared.messaging.streamwatch import StreamWatch
 from shared.messaging.tasks import end_all
+from shared.messaging.wakes import Wakes
 from shared.observability import log
 from shared.settings import Settings
 
@@ -66,6 +67,7 @@ class Bus:
         self._consumer = Consumer(
             service, database, self.link, self._gate, handlers, retry_delays=settings.retry_delays
         )
+        self._wakes = Wakes(self.link, database, service)
         self._pulls = self._ears()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -103,9 +105,11 @@ class Bus:
             except AWAY as error:
                 log().warning("broker left while streams were compared", error=repr(error))
         self._database.after_outbox.append(self._relay.wake)
+        self._database.after_queued.append(self._wakes.tell)
         jobs = {
             "relay": self._relay.run(),
             "stream watch": self._watch.run(),
+            "wakes": self._wakes.run(),
             "housekeeping": keep_house(self.service, self._connections[2]),
             **{f"consumer {index}": pull.run() for index, pull in enumerate(self._pulls)},
         }
@@ -115,6 +119,7 @@ class Bus:
         """Stop hearing and sending; what is in hand is delivered again later, what is unsent stays in the outbox."""
         with contextlib.suppress(ValueError):
             self._database.after_outbox.remove(self._relay.wake)
+            self._database.after_queued.remove(self._wakes.tell)
         async with contextlib.AsyncExitStack() as last:  # whatever one of them raises, the others end
             for connection in self._connections:
                 last.push_async_callback(connection.drop)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shared.testing import issuer_for_tests
 from tests.chaos.verdict import System, Verdict, red_if
-from tests.permissions.bureau import founded
+from tests.permissions.founding import founded
 from tests.permissions.holes import HOLES
 from tests.permissions.matrix import Matrix
 from tests.permissions.planting import unnoticed

@@ -7,7 +7,7 @@ from services.indicator_svc.snapshot import redrive
 from shared.contracts.envelope import data_of, unseal
 from shared.contracts.roles import Role, Scope
 from shared.snapshot import ReaderUnknown
-from tests.indicator_svc.catalogue.test_api import SET, UNITS, card, draft, publish
+from tests.indicator_svc.catalogue.building import SET, UNITS, card, draft, publish
 from tests.indicator_svc.conftest import RuleChecker, Start
 from tests.indicator_svc.organisation.test_units_api import load, patch
 

@@ -103,6 +103,8 @@ async def test_a_service_may_publish_only_its_own_events(home: Home) -> None:
         async with connected(server.url_for("scoring_svc"), refused) as client:
             await client.jetstream().publish("indicator.deducted.v1", b"{}")
             await client.jetstream().publish("dlq.scoring_svc.facts.recorded.v1", b"{}")
+            await client.publish("wake.scoring_svc", b"reports")
+            await client.flush()
         assert refused == []
         async with connected(server.url_for("audit_svc"), refused) as client:
             await client.publish("indicator.deducted.v1", b"{}")

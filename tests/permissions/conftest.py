@@ -7,7 +7,8 @@ import pytest_asyncio
 
 from deploy.local.postgres import Postgres
 from shared.testing import TestIssuer
-from tests.permissions.bureau import Bureau, founded
+from tests.permissions.bureau import Bureau
+from tests.permissions.founding import founded
 from tests.permissions.tree import SMALL
 
 

@@ -15,6 +15,7 @@ _PERSONAL = frozenset(
         "not_the_named_person",
         "own_appointment",
         "own_decision",
+        "own_personal_result",
         "own_units_request",
         "own_units_correction",
         "role_not_yours",

@@ -1,10 +1,15 @@
 import asyncio
-from uuid import uuid4
+from datetime import UTC, date, datetime
+from uuid import uuid4, uuid5
 
 import pytest
 from fastapi import APIRouter
 
 from deploy.local.postgres import ServiceDsns
+from shared.contracts.identity import unit_id
+from shared.contracts.indicator import AppointmentChanged
+from shared.contracts.roles import Role, Scope
+from shared.directory.apply import apply_appointment
 from shared.http import TransactionalRoute, decode_cursor, encode_cursor
 from shared.settings import Settings
 from shared.testing import NOBODY_LISTENS, RunningService, TestIssuer
@@ -41,6 +46,39 @@ async def test_the_same_key_gives_the_same_answer_and_one_effect(plain: RunningS
     assert {answer.headers["etag"] for answer in answers} == {'"1"'}
     other = await client.post("/v1/things", json={"code": "another"}, headers=key)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+
+
+async def test_a_stored_answer_is_shown_again_only_to_who_still_holds_what_they_held(plain: RunningService) -> None:
+    await plain.seed_units([("A", "city_bureau", None), ("B", "district_bureau", "A")])
+    person = await plain.seed_person("WRITER", "A", "operator", scope="own")
+    client, key = plain.client(person=person), {"idempotency-key": str(uuid4())}
+    body = {"code": f"held-{uuid4()}"}
+
+    async def hold(unit: str, version: int, until: date | None) -> None:
+        held = AppointmentChanged(
+            appointment_id=uuid5(unit_id(unit), "writer"), version=version, subject=str(person), role=Role.OPERATOR,
+            unit_id=unit_id(unit), scope=Scope.OWN, effective_from=date(2015, 1, 1), effective_to=until,
+            recorded_at=datetime(2015, 1, 1, tzinfo=UTC),
+        )  # fmt: skip
+        async with plain.database.transaction("seed") as uow:
+            await apply_appointment(uow, held)
+        plain.app.state.authenticator._actors.clear()  # what it remembers for a second
+
+    async def post() -> tuple[int, str | None]:
+        answer = await client.post("/v1/things", json=body, headers=key)
+        refused = answer.json()["code"] if answer.is_error else None
+        return answer.status_code, answer.headers.get("idempotent-replay", refused)
+
+    await hold("B", 1, None)
+    assert await post() == (201, None)
+    assert await post() == (201, "true")
+    await hold("B", 2, date(2016, 1, 1))
+    assert await post() == (403, "answer_withheld")
+    assert await plain.database.reads.fetchval(
+        "SELECT count(*) FROM trail WHERE who = $1 AND outcome = 'refused:answer_withheld'", str(person)
+    ) == 1  # fmt: skip
+    await hold("B", 3, None)
+    assert await post() == (201, "true")
 
 
 async def test_a_refused_request_may_be_tried_again_under_its_key(plain: RunningService) -> None:
@@ -187,6 +225,10 @@ def test_cursors_come_back_whole() -> None:
     assert decode_cursor(encode_cursor("2015-02", 7), 2) == ["2015-02", "7"]
     with pytest.raises(Exception, match="malformed"):
         decode_cursor("%%%", 2)
+    assert decode_cursor(encode_cursor("2015-02", 2**31 - 1), 2, numbers=[1]) == ["2015-02", "2147483647"]
+    for number in (2**31, -1, "²", "٣", "7.5", ""):
+        with pytest.raises(Exception, match="malformed"):
+            decode_cursor(encode_cursor("2015-02", number), 2, numbers=[1])
 
 
 async def test_health_and_metrics_are_open(plain: RunningService) -> None:

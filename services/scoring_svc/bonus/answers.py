@@ -11,7 +11,7 @@ from services.scoring_svc.bonus.ledger_schemas import BonusTableOut, ExternalLos
 from services.scoring_svc.bonus.losses import Loss
 from services.scoring_svc.bonus.requesting import Content
 from services.scoring_svc.bonus.schemas import BonusRequestIn, BonusRequestOut, UnitEntryOut
-from services.scoring_svc.ledger.api import MOST_VERSIONS, period_named, set_named
+from services.scoring_svc.ledger.api import period_named, set_named
 from shared.db import UnitOfWork
 from shared.errors import Detail, Malformed
 from shared.http import decode_cursor, encode_cursor
@@ -19,9 +19,7 @@ from shared.http import decode_cursor, encode_cursor
 
 def after_version(cursor: str | None) -> tuple[str, int] | None:
     """The key of a cursor: a code and a version. Raises Malformed for a cursor that was not ours."""
-    key = decode_cursor(cursor, 2)
-    if key is not None and not (key[1].isdecimal() and int(key[1]) <= MOST_VERSIONS):
-        raise Malformed(details=[Detail("?cursor", "malformed")])
+    key = decode_cursor(cursor, 2, numbers=[1])
     return (key[0], int(key[1])) if key else None
 
 

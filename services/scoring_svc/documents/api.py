@@ -4,7 +4,7 @@ from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, BackgroundTasks, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from services.scoring_svc.documents import repository, use_cases
 from services.scoring_svc.documents.domain import ReportGone, ReportNotDone, period_words
@@ -17,7 +17,6 @@ from shared.auth import Actor
 from shared.contracts.periods import parse_period
 from shared.db import UnitOfWork
 from shared.http import TransactionalRoute, Uow, permits
-from shared.leased import Worker
 
 router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["documents"])
 
@@ -32,7 +31,6 @@ async def ask_for_report(
     body: ReportIn,
     request: Request,
     response: Response,
-    after: BackgroundTasks,
     actor: Annotated[Actor, permits("reports.make")],
     uow: Uow,
 ) -> ReportOut:
@@ -40,8 +38,6 @@ async def ask_for_report(
     found, period = await set_named(uow, body.set), period_named(body.period, "/period")
     asked = await _asked(uow, actor, found.set_id, period.key, request)
     report_id = await use_cases.ask_for_report(uow, found, period, body.format, asked, clock_of(request).now())
-    worker: Worker = request.app.state.reports
-    after.add_task(worker.wake)
     response.headers["location"] = f"/v1/reports/{report_id}"
     return await _shown(uow, actor, report_id, request)
 

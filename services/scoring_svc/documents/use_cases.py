@@ -70,6 +70,7 @@ async def ask_for_report(
         "made_by": uow.who,
     }  # fmt: skip
     await repository.add_report(driver, row)
+    uow.queued(REPORTS.table)
     uow.trail("ask", "report", report_id, after={"set": indicator_set.code, "period": period.key, "format": form})
     return report_id
 

@@ -20,7 +20,7 @@ from services.scoring_svc.people.domain.results import (
     missing_items,
     result_of,
 )
-from services.scoring_svc.people.domain.roster import Posting
+from services.scoring_svc.people.domain.roster import OwnPersonalResult, Posting, SecondPersonNeeded
 from services.scoring_svc.people.domain.scheme import PersonalScheme
 from services.scoring_svc.people.proof import body_of
 from services.scoring_svc.people.repository import Round
@@ -72,8 +72,8 @@ async def publish_results(uow: UnitOfWork, known: Round, told: PublicationIn, no
     """Publish the next version of a round's results, from marks, postings and unit results as they are now.
 
     Of two publications at once the second waits for the first and is then stale.
-    Raises RoundNotClosed, ItemsMissing, UnitResultMissing, QuotaNotMet, CorrectionReasonRequired, ResultsUnchanged,
-    PersonUnknown, Malformed.
+    Raises OwnPersonalResult, SecondPersonNeeded, RoundNotClosed, ItemsMissing, UnitResultMissing, QuotaNotMet,
+    CorrectionReasonRequired, ResultsUnchanged, PersonUnknown, Malformed.
     """
     if known.state == "open":
         raise RoundNotClosed
@@ -82,6 +82,7 @@ async def publish_results(uow: UnitOfWork, known: Round, told: PublicationIn, no
     worked = await _work(driver, known, scheme)
     before = await repository.results_of(driver, known.round_id, known.results_version)
     caps = await _caps(driver, grading, worked, told.caps, before)
+    _demand_impartial(uow.who, known, worked, caps, before)
     try:
         graded = _grade(grading, scheme, worked, caps)
     except QuotaNotMet as error:
@@ -117,6 +118,23 @@ async def publish_results(uow: UnitOfWork, known: Round, told: PublicationIn, no
         after={"results_version": version, "people": len(rows), "reason": told.reason},
     )  # fmt: skip
     return after
+
+
+def _demand_impartial(
+    who: str, known: Round, worked: Mapping[UUID, Worked], caps: Caps, before: Mapping[UUID, asyncpg.Record]
+) -> None:
+    """Raise OwnPersonalResult for a publisher's own cap set, changed or lifted, SecondPersonNeeded for their round.
+
+    A round for a whole bureau assesses everybody of the office, so somebody in it must publish: but not alone.
+    """
+    own = next((person for person in worked if str(person) == who), None)
+    if own is None:
+        return
+    had = msgspec.json.decode(before[own]["caps"]) if own in before else []
+    if list(caps.get(own, [])) != had:
+        raise OwnPersonalResult
+    if known.closed_by == who:
+        raise SecondPersonNeeded
 
 
 def _demand_news(

@@ -14,12 +14,7 @@ import msgspec
 
 from services.scoring_svc.people import repository, sources
 from services.scoring_svc.people.domain.results import ItemsMissing, Served, missing_items
-from services.scoring_svc.people.domain.roster import (
-    Posting,
-    days_in,
-    demand_orderly,
-    seed,
-)
+from services.scoring_svc.people.domain.roster import OwnPersonalResult, Posting, days_in, demand_orderly, seed
 from services.scoring_svc.people.domain.scheme import PersonalScheme, demand_sound
 from services.scoring_svc.people.repository import Round
 from services.scoring_svc.people.round_schemas import PostingsIn, RoundIn
@@ -254,7 +249,7 @@ async def state_postings(uow: UnitOfWork, known: Round, person_code: str, body: 
     """State the postings of a person by day, with the reason; also of somebody who was not assessed so far.
 
     Results that are published stay until the office publishes again.
-    Raises PersonUnknown, PeopleInOtherRound, PostingsRefused, PersonOfNoUnit.
+    Raises PersonUnknown, OwnPersonalResult, PeopleInOtherRound, PostingsRefused, PersonOfNoUnit.
     """
     driver = await uow.driver()
     scheme, _ = await scheme_of(driver, known)
@@ -262,6 +257,8 @@ async def state_postings(uow: UnitOfWork, known: Round, person_code: str, body: 
     if person_code not in people:
         raise PersonUnknown(people=person_code)
     person = people[person_code].person_id
+    if str(person) == uow.who:
+        raise OwnPersonalResult
     await _demand_nowhere_else(driver, known.scheme_code, known.period, [person], known.round_id)
     period = parse_period(known.period)
     units = await sources.units_by_code(driver, [one.unit for one in body.postings], period)

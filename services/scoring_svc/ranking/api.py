@@ -121,9 +121,7 @@ async def list_rankings(
 ) -> RankingsOut:
     """The published versions of a set."""
     found = await set_named(uow, code)
-    key = decode_cursor(cursor, 2)
-    if key is not None and not (key[1].isdecimal() and int(key[1]) <= MOST_VERSIONS):
-        raise Malformed(details=[Detail("?cursor", "malformed")])
+    key = decode_cursor(cursor, 2, numbers=[1])
     driver, reach = await uow.driver(), actor.reach("rankings.read")
     seen = [
         span

@@ -4,11 +4,12 @@ Marks come times `SCALE`, exactly. Belongs here: the parameters and the part of 
 shares, which policy holds, and which units stand. Does not belong here: boards and places (repository.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -61,35 +62,42 @@ _SCORED = "FILTER (WHERE c.state = 'scored')"
 _ALL_SCORED = "HAVING bool_or(c.state = 'scored')"
 
 
-def marks_of(blend: SpanBlend) -> str:
-    """The expressions `periods` and `marks` (unit_id, indicator_id, total, full_marks) of a WITH; parameters: Cells.
+FIGURES: Mapping[str, str] = MappingProxyType({"total": "score", "full_marks": "full_marks"})
 
-    Every division is of whole numbers without remainder: SCALE is made for that.
+
+def marks_of(blend: SpanBlend, cells: str = "cells", figures: Mapping[str, str] = FIGURES) -> str:
+    """The expressions `periods` and `marks` of a WITH; parameters: Cells.
+
+    `marks` has unit_id, indicator_id and the `figures`, each of a column of `cells`: that table, or what a statement
+    shows of it under this name. Every division is of whole numbers without remainder: SCALE is made for that.
     """
+
+    def each(form: str) -> str:
+        return ", ".join(f"{form.format(column)} AS {name}" for name, column in figures.items())
+
     how, by_periods = blend.blend.how, blend.blend.in_part == "by_periods"
     if how == "sum" or (how == "mean" and not by_periods):
         factor = f"{SCALE}::bigint" + ("" if how == "sum" else " / count(*)")
         marks = (
-            f"SELECT c.unit_id, c.indicator_id, sum(c.score) * ({factor}) AS total, "
-            f"sum(c.full_marks) * ({factor}) AS full_marks FROM cells c WHERE {_WITHIN} AND c.state = 'scored' "
-            "GROUP BY c.unit_id, c.indicator_id"
+            f"SELECT c.unit_id, c.indicator_id, {each('sum(c.{}) * (' + factor + ')')} "
+            f"FROM {cells} c WHERE {_WITHIN} AND c.state = 'scored' GROUP BY c.unit_id, c.indicator_id"
         )
     elif how == "last":
         factor = f"sum({SCALE}::bigint / p.inside)" if by_periods else f"{SCALE}::bigint"
-        one = "(array_agg(c.{} ORDER BY p.position DESC) " + _SCORED + ")[1]"
         marks = (
-            f"SELECT c.unit_id, c.indicator_id, {one.format('score')} * {factor} AS total, "
-            f"{one.format('full_marks')} * {factor} AS full_marks FROM cells c JOIN periods p USING (period) "
+            "SELECT c.unit_id, c.indicator_id, "
+            f"{each('(array_agg(c.{} ORDER BY p.position DESC) ' + _SCORED + ')[1] * ' + factor)} "
+            f"FROM {cells} c JOIN periods p USING (period) "
             f"WHERE {_WITHIN} GROUP BY c.unit_id, c.indicator_id {_ALL_SCORED}"
         )
     else:
         scored = f"count(*) {_SCORED}"
         factor = f"{SCALE}::bigint * count(*) / ({scored} * p.inside)" if by_periods else f"{SCALE}::bigint / {scored}"
+        sums = ", ".join(f"sum({name}) AS {name}" for name in figures)
         marks = (
-            "SELECT unit_id, indicator_id, sum(total) AS total, sum(full_marks) AS full_marks FROM ("
-            f"SELECT c.unit_id, c.indicator_id, sum(c.score) {_SCORED} * p.weight * ({factor}) AS total, "
-            f"sum(c.full_marks) {_SCORED} * p.weight * ({factor}) AS full_marks "
-            f"FROM cells c JOIN periods p USING (period) WHERE {_WITHIN} "
+            f"SELECT unit_id, indicator_id, {sums} FROM (SELECT c.unit_id, c.indicator_id, "
+            f"{each('sum(c.{}) ' + _SCORED + ' * p.weight * (' + factor + ')')} "
+            f"FROM {cells} c JOIN periods p USING (period) WHERE {_WITHIN} "
             f"GROUP BY c.unit_id, c.indicator_id, p.kind, p.inside, p.weight {_ALL_SCORED}) kinds "
             "GROUP BY unit_id, indicator_id"
         )

@@ -105,9 +105,7 @@ async def list_places(
     cursor: Cursor = None,
 ) -> PlacesOut:
     """The places on one board among one group, as far as the policy and the reader's reach show them."""
-    key = decode_cursor(cursor, 2, ids=[1])
-    if key is not None and not (key[0].isdecimal() and len(key[0]) < 10):  # noqa: PLR2004 - what the column holds
-        raise Malformed(details=[Detail("?cursor", "malformed")])
+    key = decode_cursor(cursor, 2, ids=[1], numbers=[0])
     page, party = await page_for(request, ranking_id, actor, actor.reach("rankings.read"))
     row = await _published(uow, page)
     await _demand_board(uow, ranking_id, board, group)

@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 import asyncpg
-from fastapi import APIRouter, BackgroundTasks, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.ledger.api import SetCode, clock_of, set_named
@@ -23,7 +23,6 @@ from shared.auth import Actor
 from shared.db import UnitOfWork
 from shared.errors import Detail, Malformed, OutsideScope
 from shared.http import Cursor, Limit, TransactionalRoute, Uow, after_moment, decode_cursor, encode_cursor, permits
-from shared.leased import Worker
 
 router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["recomputes"])
 
@@ -33,14 +32,13 @@ async def make_recompute(
     body: RecomputeIn,
     request: Request,
     response: Response,
-    after: BackgroundTasks,
     actor: Annotated[Actor, permits("recomputes.run")],
     uow: Uow,
 ) -> RecomputeOut:
     """Score a set again: open and fenced periods from the newest facts, confirmed ones replayed and compared.
 
     A job: pieces are taken by any number of processes; killing one loses nothing. Nothing of a confirmed period is
-    changed by it.
+    changed by it. Refused while another recompute of the set that covers one of the periods is not finished.
     """
     if len(set(body.periods)) != len(body.periods):
         raise Malformed(details=[Detail("/periods", "period_twice")])
@@ -50,8 +48,6 @@ async def make_recompute(
         await demand_all_units(uow, actor, "recomputes.run", place.cards, place.period.last, now.date())
     most = request.app.state.settings.recompute_cells_a_piece
     recompute_id = await use_cases.make_recompute(uow, places, body.reason, cells_a_piece=most, now=now)
-    worker: Worker = request.app.state.recomputes
-    after.add_task(worker.wake)
     response.headers["location"] = f"/v1/recomputes/{recompute_id}"
     return _out(await _row(uow, recompute_id), body.set)
 

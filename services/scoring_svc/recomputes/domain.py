@@ -19,6 +19,16 @@ class RecomputeUnknown(Refused):
     zh, en = "没有这次重算", "There is no such recompute"
 
 
+class RecomputeUnderWay(Refused):
+    """A set has at most one unfinished recompute over a period: nobody queues work without end."""
+
+    code = "recompute_under_way"
+    zh, en = (
+        "重算 {recompute} 尚未完成，其考核期与本次重叠：{periods}",
+        "Recompute {recompute} is not finished and covers some of these periods: {periods}",
+    )
+
+
 @dataclass(frozen=True)
 class Card:
     """What cutting needs to know of a card."""

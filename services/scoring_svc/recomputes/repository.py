@@ -12,6 +12,22 @@ from services.scoring_svc.recomputes.domain import Difference, Piece
 Connection: TypeAlias = asyncpg.Connection | asyncpg.Pool
 
 
+async def hold_recomputes(driver: asyncpg.Connection, set_id: UUID) -> None:
+    """Let nobody else ask for a recompute of the set until the transaction ends."""
+    await driver.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"recomputes:{set_id}")
+
+
+async def unfinished(driver: asyncpg.Connection, set_id: UUID, periods: Sequence[str]) -> asyncpg.Record | None:
+    """The oldest recompute of a set that covers one of the periods and has a piece to do, with all its periods."""
+    return await driver.fetchrow(
+        "SELECT recompute_id, periods FROM recomputes r WHERE set_id = $1 AND periods && $2::text[] AND EXISTS "
+        "(SELECT FROM recompute_pieces p WHERE p.recompute_id = r.recompute_id AND state IN ('waiting', 'running')) "
+        "ORDER BY made_at, recompute_id LIMIT 1",
+        set_id,
+        list(periods),
+    )
+
+
 async def add_recompute(
     driver: asyncpg.Connection,
     recompute_id: UUID,

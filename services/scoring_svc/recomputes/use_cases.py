@@ -13,7 +13,8 @@ from services.scoring_svc.ledger.replaying import replay
 from services.scoring_svc.ledger.rescoring import Rescored, score_again
 from services.scoring_svc.ledger.use_cases import Place
 from services.scoring_svc.recomputes import repository
-from services.scoring_svc.recomputes.domain import Card, cut, difference
+from services.scoring_svc.recomputes.domain import Card, RecomputeUnderWay, cut, difference
+from services.scoring_svc.recomputes.tables import recompute_pieces
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.periods import parse_period
 from shared.db import UnitOfWork
@@ -22,13 +23,24 @@ from shared.db import UnitOfWork
 async def make_recompute(
     uow: UnitOfWork, places: Sequence[Place], reason: str, *, cells_a_piece: int, now: datetime
 ) -> UUID:
-    """Store a recompute of a set in some periods as pieces that wait; the caller has checked who asks."""
+    """Store a recompute of a set in some periods as pieces that wait; the caller has checked who asks.
+
+    Raises RecomputeUnderWay while one that covers one of the periods has pieces to do; of two at once the second
+    waits for the first.
+    """
     recompute_id, indicator_set = uuid4(), places[0].indicator_set
     pieces = [(place.period.key, piece) for place in places for piece in cut(map(_card, place.cards), cells_a_piece)]
     keys = [place.period.key for place in places]
+    driver = await uow.driver()
+    await repository.hold_recomputes(driver, indicator_set.set_id)
+    running = await repository.unfinished(driver, indicator_set.set_id, keys)
+    if running is not None:
+        overlap = sorted(set(keys) & set(running["periods"]))
+        raise RecomputeUnderWay(recompute=running["recompute_id"], periods=", ".join(overlap))
     await repository.add_recompute(
-        await uow.driver(), recompute_id, indicator_set.set_id, pieces, keys, reason=reason, by=uow.who, at=now
+        driver, recompute_id, indicator_set.set_id, pieces, keys, reason=reason, by=uow.who, at=now
     )
+    uow.queued(recompute_pieces.name)
     after = {"set": indicator_set.code, "periods": keys, "pieces": len(pieces), "reason": reason}
     uow.trail("recompute", "set", indicator_set.set_id, after=after)
     return recompute_id

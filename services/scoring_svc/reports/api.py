@@ -17,7 +17,9 @@ from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.ledger.api import Code, SetCode, period_named, reader_of, set_named
 from services.scoring_svc.ledger.reading import Reader
 from services.scoring_svc.ranking.api import SpanKey, span_named
-from services.scoring_svc.reports import card_sheet, repository, sheets, use_cases
+from services.scoring_svc.ranking.marks import Cells
+from services.scoring_svc.reports import across, card_sheet, repository, sheets, use_cases
+from services.scoring_svc.reports.across import HeatMap
 from services.scoring_svc.reports.domain import FilterRequired, newest_inside
 from services.scoring_svc.reports.explaining import Subject, explain, remedies, subject_of
 from services.scoring_svc.reports.schemas import (
@@ -26,9 +28,9 @@ from services.scoring_svc.reports.schemas import (
     RemediesOut,
     TrendOut,
     UnitCardOut,
+    UnitScoreOut,
     UnitScoresOut,
 )
-from services.scoring_svc.reports.use_cases import HeatMap
 from services.scoring_svc.reports.wording import Language
 from shared.auth import Actor
 from shared.contracts.indicator import IndicatorPublished
@@ -100,8 +102,8 @@ async def read_score_card(
 # --- an indicator across units ----------------------------------------------------------------------------------------
 
 _BOARD_HEAD = {
-    "zh": ("单位编码", "单位名称", "是否确认", "满分", "得分", "失分", "失分率", "补回", "平均得分"),
-    "en": ("Unit", "Name", "Confirmed", "Full marks", "Score", "Loss", "Loss share", "Won back", "Mean"),
+    "zh": ("单位编码", "单位名称", "是否确认", "满分", "得分", "失分", "失分率", "补回", "平均得分", "计入得分"),
+    "en": ("Unit", "Name", "Confirmed", "Full marks", "Score", "Loss", "Loss share", "Won back", "Mean", "Points"),
 }
 
 
@@ -120,13 +122,13 @@ async def list_indicator_scores(
     """One indicator across the units within reach, over a period or year to date."""
     found, span, reader = await set_named(uow, code), span_named(period), reader_of(request, actor)
     card = await _indicator_coded(uow, found.set_id, indicator, span.last)
-    periods = [one.key for one in span.periods]
+    cells = await across.counting(await uow.driver(), found.set_id, span)
     after = _unit_after(cursor)
-    rows = await repository.across_units(await uow.driver(), reader, card.indicator_id, periods, after, limit + 1)
     if form != "json":
-        source = _BoardSource(request.app.state.database, reader, card.indicator_id, periods, limit)
+        source = _BoardSource(request.app.state.database, reader, card.indicator_id, cells, limit)
         language = _language(request)
         return _file(form, f"{indicator}-{span.key}", _BOARD_HEAD[language], source.pages(after))
+    rows = await across.board_page(await uow.driver(), reader, cells, card.indicator_id, after, limit + 1)
     last = rows[limit - 1] if len(rows) > limit else None
     return UnitScoresOut(
         set=found.code,
@@ -134,8 +136,8 @@ async def list_indicator_scores(
         indicator_id=card.indicator_id,
         indicator=card.code,
         indicator_name=card.name,
-        items=[use_cases.unit_score(row) for row in rows[:limit]],
-        next=encode_cursor(last["unit"], last["unit_id"]) if last else None,
+        items=rows[:limit],
+        next=encode_cursor(last.unit or "", last.unit_id) if last else None,
     )
 
 
@@ -150,28 +152,28 @@ async def _indicator_coded(uow: UnitOfWork, set_id: UUID, code: str, last: date)
 class _BoardSource:
     """The rows of an indicator, a page at a time: no connection is held while a slow reader takes them."""
 
-    def __init__(self, database: Database, reader: Reader, indicator: UUID, periods: Sequence[str], limit: int) -> None:
+    def __init__(self, database: Database, reader: Reader, indicator: UUID, cells: Cells, limit: int) -> None:
         self._database, self._reader, self._indicator = database, reader, indicator
-        self._periods, self._limit = periods, limit
+        self._cells, self._limit = cells, limit
 
     async def pages(self, after: repository.After) -> AsyncIterator[Sequence[Sequence[sheets.Value]]]:
         """The pages after a key."""
         while True:
-            rows = await repository.across_units(
-                self._database.reads, self._reader, self._indicator, self._periods, after, self._limit
+            rows = await across.board_page(
+                self._database.reads, self._reader, self._cells, self._indicator, after, self._limit
             )
             yield [_board_row(row) for row in rows]
             if len(rows) < self._limit:
                 return
-            after = rows[-1]["unit"], rows[-1]["unit_id"]
+            after = rows[-1].unit or "", rows[-1].unit_id
 
 
-def _board_row(row: Any) -> Sequence[sheets.Value]:
-    one = use_cases.unit_score(row)
+def _board_row(one: UnitScoreOut) -> Sequence[sheets.Value]:
     share = None if one.loss_share is None else Decimal(one.loss_share)
     return (
         one.unit or "", one.unit_name or "", str(one.confirmed), Decimal(one.full_marks), Decimal(one.score),
         Decimal(one.loss), share, Decimal(one.won_back), one.mean or "",
+        None if one.points is None else Decimal(one.points),
     )  # fmt: skip
 
 
@@ -191,14 +193,14 @@ async def read_heat_map(
 ) -> HeatMapOut | Response:
     """What share of the full marks each unit lost on each indicator, over a period or year to date."""
     found, span, reader = await set_named(uow, code), span_named(period), reader_of(request, actor)
-    heat = await use_cases.heat_map(await uow.driver(), reader, found, span)
+    heat = await across.heat_map(await uow.driver(), reader, found, span)
     after = _unit_after(cursor)
     if form != "json":
         header = ["单位编码", "单位名称"] if _language(request) == "zh" else ["Unit", "Name"]
         header += [f"{column.indicator} {column.name}" for column in heat.columns]
         database: Database = request.app.state.database
         return _file(form, f"{code}-{span.key}", header, _heat_pages(database, reader, heat, after, limit))
-    rows, last = await use_cases.heat_rows(await uow.driver(), reader, heat, after, limit)
+    rows, last = await across.heat_rows(await uow.driver(), reader, heat, after, limit)
     return HeatMapOut(
         set=found.code,
         period=span.key,
@@ -212,7 +214,7 @@ async def _heat_pages(
     database: Database, reader: Reader, heat: HeatMap, after: repository.After, limit: int
 ) -> AsyncIterator[Sequence[Sequence[sheets.Value]]]:
     while True:
-        rows, after = await use_cases.heat_rows(database.reads, reader, heat, after, limit)
+        rows, after = await across.heat_rows(database.reads, reader, heat, after, limit)
         yield [
             (row.unit or "", row.unit_name or "", *(None if one is None else Decimal(one) for one in row.shares))
             for row in rows
@@ -243,15 +245,8 @@ async def read_trend(
     if unit is not None and named is None:
         raise NotFound
     card = None if indicator is None else await _indicator_coded(uow, found.set_id, indicator, periods[-1].last)
-    rows = await repository.trend(
-        driver,
-        reader,
-        found.set_id,
-        [one.key for one in periods],
-        None if named is None else named["unit_id"],
-        None if card is None else card.indicator_id,
-    )
-    if named is not None and not rows:
+    items = await across.trend(driver, reader, found, periods, None if named is None else named["unit_id"], card)
+    if named is not None and not items:
         raise NotFound
     return TrendOut(
         set=found.code,
@@ -259,7 +254,7 @@ async def read_trend(
         kind=kind,
         unit=unit,
         indicator=indicator,
-        items=[use_cases.trend_point(row) for row in rows],
+        items=items,
     )
 
 

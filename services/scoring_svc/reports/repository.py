@@ -13,6 +13,7 @@ import msgspec
 
 from services.scoring_svc.copies.domain import StoredFact
 from services.scoring_svc.ledger.reading import Connection, Reader
+from services.scoring_svc.ranking.marks import FIGURES, Cells, marks_of
 from shared.directory.held import days_of, last_place, reading_condition
 
 After = tuple[str, UUID] | None
@@ -198,20 +199,31 @@ async def units_with_cells(
     )
 
 
-async def losses_by_cell(
-    connection: Connection, reader: Reader, set_id: UUID, units: Sequence[UUID], periods: Sequence[str]
+_FIGURES = {**FIGURES, "lost": "loss"}
+_WITHIN_MARKS = " OR ".join(
+    reading_condition(unit, days_of("c.period"), 7, "$10") for unit in ("c.unit_id", "k.evaluating_unit_id")
+)
+
+
+async def marks_within(
+    connection: Connection, reader: Reader, cells: Cells, units: Sequence[UUID], indicator_id: UUID | None = None
 ) -> list[asyncpg.Record]:
-    """Full marks and loss by unit and indicator over the periods; None where no cell is scored."""
+    """What the cells within reach come to under each indicator: their `loss` added up, and as rankings count, times
+    SCALE: `total`, `full_marks`, `lost`. All None where no cell is scored.
+    """
     return list(
         await connection.fetch(
-            "SELECT c.unit_id, c.indicator_id, sum(c.full_marks) FILTER (WHERE c.state = 'scored') AS full_marks, "
-            f"sum(c.loss) FILTER (WHERE c.state = 'scored') AS loss FROM cells c {CARD}"
-            f"WHERE c.set_id = $5 AND c.unit_id = ANY($6::uuid[]) AND c.period = ANY($7::text[]) AND {WITHIN} "
-            "GROUP BY c.unit_id, c.indicator_id",
+            "WITH seen AS MATERIALIZED (SELECT c.unit_id, c.indicator_id, c.period, c.set_id, c.standing, c.state, "
+            f"c.score, c.full_marks, c.loss FROM cells c {CARD}WHERE c.set_id = $1 AND c.period = ANY($2::text[]) "
+            "AND c.unit_id = ANY($11::uuid[]) AND ($12::uuid IS NULL OR c.indicator_id = $12) "
+            f"AND ({_WITHIN_MARKS})), {marks_of(cells.blend, 'seen', _FIGURES)} "
+            "SELECT s.unit_id, s.indicator_id, s.loss, m.total, m.full_marks, m.lost FROM (SELECT unit_id, "
+            "indicator_id, sum(loss) FILTER (WHERE state = 'scored') AS loss FROM seen GROUP BY unit_id, indicator_id) "
+            "s LEFT JOIN marks m USING (unit_id, indicator_id)",
+            *cells.parameters,
             *parameters_of(reader),
-            set_id,
             list(units),
-            list(periods),
+            indicator_id,
         )
     )
 

@@ -117,7 +117,10 @@ class UnitCardOut(BaseModel):
 
 
 class UnitScoreOut(BaseModel):
-    """A unit's cells of one indicator added up; `mean` is exact."""
+    """A unit's cells of one indicator added up; `mean` is exact.
+
+    `points`: the mark that rankings count, as on the score card; null where nothing is scored.
+    """
 
     unit_id: UUID
     unit: str | None
@@ -130,6 +133,8 @@ class UnitScoreOut(BaseModel):
     loss_share: str | None
     won_back: str
     mean: str | None
+    points: str | None
+    points_exact: str | None
 
 
 class UnitScoresOut(BaseModel):
@@ -155,13 +160,18 @@ class HeatColumn(BaseModel):
 
 
 class HeatRow(BaseModel):
-    """A unit of the heat map: for each column the loss and its share of the full marks (4 places); null: not scored."""
+    """A unit of the heat map, for each column; null: not scored.
+
+    `losses` of its cells added up, as on the score card; as rankings count, `points` (2 places) and what share of the
+    full marks is lost (4 places).
+    """
 
     unit_id: UUID
     unit: str | None
     unit_name: str | None
     losses: list[str | None]
     shares: list[str | None]
+    points: list[str | None]
 
 
 class HeatMapOut(BaseModel):
@@ -175,7 +185,11 @@ class HeatMapOut(BaseModel):
 
 
 class TrendPoint(BaseModel):
-    """The cells within reach in one period."""
+    """The cells within reach in one period.
+
+    `points`, where a unit is named: the mark that rankings count over this period, as on the unit's score card; of
+    a quarter or year it is made of the cells of the shorter periods inside too.
+    """
 
     period: str
     confirmed: bool
@@ -189,6 +203,8 @@ class TrendPoint(BaseModel):
     loss_share: str | None
     won_back: str
     mean: str | None
+    points: str | None
+    points_exact: str | None
 
 
 class TrendOut(BaseModel):

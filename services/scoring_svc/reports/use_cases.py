@@ -15,7 +15,6 @@ from services.scoring_svc.context.use_cases import beside_card
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.domain import StoredFact
 from services.scoring_svc.copies.repository import IndicatorSet
-from services.scoring_svc.engine.numbers import shortest
 from services.scoring_svc.ledger.adjudication import is_mark, mark_of, references
 from services.scoring_svc.ledger.domain import NOTHING, Entry, identity_of, plain
 from services.scoring_svc.ledger.entering import score_text
@@ -30,14 +29,10 @@ from services.scoring_svc.reports.schemas import (
     BesideOut,
     CardCellOut,
     CardIndicatorOut,
-    HeatColumn,
-    HeatRow,
     Level1Out,
     Level2Out,
     SumsOut,
-    TrendPoint,
     UnitCardOut,
-    UnitScoreOut,
 )
 from services.scoring_svc.reports.wording import Language
 from shared.contracts.indicator import IndicatorPublished
@@ -63,8 +58,13 @@ class _Seen:
     def mark(self) -> Mark:
         if self.row is None:
             return Mark(self.period, "awaited", Decimal(self.card.points), None)
-        score = self.row["score"] if self.row["state"] == "scored" else None
-        return Mark(self.period, self.row["state"], self.row["full_marks"], score, self.row["won_back"])
+        return mark_of_row(self.row)
+
+
+def mark_of_row(row: Mapping[str, Any]) -> Mark:
+    """A cell of the ledger as sums see it."""
+    score = row["score"] if row["state"] == "scored" else None
+    return Mark(row["period"], row["state"], row["full_marks"], score, row["won_back"])
 
 
 async def unit_card(
@@ -231,97 +231,3 @@ def _cell_out(one: _Seen, unit: UUID, facts: Mapping[FactKey, StoredFact], langu
 def cell_key(indicator_id: UUID, unit_id: UUID, period: str) -> str:
     """The id of a cell for an explanation."""
     return f"{indicator_id}:{unit_id}:{period}"
-
-
-# --- an indicator across units, the heat map, trends ------------------------------------------------------------------
-
-
-def unit_score(row: Mapping[str, Any]) -> UnitScoreOut:
-    """A unit's line of an indicator."""
-    return UnitScoreOut(
-        unit_id=row["unit_id"],
-        unit=row["unit"] or None,
-        unit_name=row["unit_name"],
-        confirmed=row["confirmed"],
-        states={state: row[state] for state in ("scored", "exempt", "not_scorable", "refused") if row[state]},
-        **_added(row),
-    )
-
-
-def trend_point(row: Mapping[str, Any]) -> TrendPoint:
-    """A period of a trend."""
-    named = ("period", "confirmed", "units", "cells", "scored", "lost")
-    return TrendPoint(**{name: row[name] for name in named}, **_added(row))
-
-
-def _added(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "full_marks": plain(row["full_marks"]),
-        "score": plain(row["score"]),
-        "loss": plain(row["loss"]),
-        "loss_share": domain.share_text(row["loss"], row["full_marks"]),
-        "won_back": plain(row["won_back"]),
-        "mean": shortest(Fraction(row["score"]) / row["scored"]) if row["scored"] else None,
-    }
-
-
-@dataclass(frozen=True)
-class HeatMap:
-    """What a heat map is made of: its columns, and the units that may have a row."""
-
-    set_id: UUID
-    columns: Sequence[HeatColumn]
-    units: Sequence[UUID]
-    periods: Sequence[str]
-
-    @property
-    def place_of(self) -> Mapping[UUID, int]:
-        """The number of each indicator's column."""
-        return {column.indicator_id: number for number, column in enumerate(self.columns)}
-
-
-async def heat_map(connection: Any, reader: Reader, indicator_set: IndicatorSet, span: Span) -> HeatMap:
-    """The columns that the reader may see cells of, in the order of the tree, and the units of the set."""
-    cards = await copies.cards_within(connection, indicator_set.set_id)
-    inside = span.periods
-    newest = domain.newest_inside(cards, span.last)
-    kinds = {period.kind for period in inside}
-    shown = [card for card in newest.values() if card.period_kind in kinds]
-    units = {unit for card in shown for unit in card.evaluated_unit_ids}
-    sides = {*units, *(card.evaluating_unit_id for card in shown)}
-    seen = {unit for unit, _ in await repository.seen_in(connection, reader, sides, [one.key for one in inside])}
-    columns = [
-        HeatColumn(
-            indicator_id=card.indicator_id, indicator=card.code, name=card.name, level1=card.level1, level2=card.level2
-        )
-        for card in sorted(shown, key=lambda card: (card.level1, card.level2, card.code))
-        if card.evaluating_unit_id in seen or not seen.isdisjoint(card.evaluated_unit_ids)
-    ]
-    evaluated = {one for card in shown if card.evaluating_unit_id in seen for one in card.evaluated_unit_ids}
-    rows = sorted(units & (seen | evaluated))
-    return HeatMap(indicator_set.set_id, columns, rows, [period.key for period in inside])
-
-
-async def heat_rows(
-    connection: Any, reader: Reader, heat: HeatMap, after: repository.After, limit: int
-) -> tuple[list[HeatRow], repository.After]:
-    """A page of rows, and the key of its last one if there are more."""
-    found = await repository.units_with_cells(
-        connection, reader, heat.set_id, heat.units, heat.periods, after, limit + 1
-    )
-    more, found = len(found) > limit, found[:limit]
-    places, rows = heat.place_of, {}
-    for unit in found:
-        blank: list[str | None] = [None] * len(places)
-        rows[unit["unit_id"]] = HeatRow(
-            unit_id=unit["unit_id"], unit=unit["unit"] or None, unit_name=unit["unit_name"],
-            losses=blank, shares=list(blank),
-        )  # fmt: skip
-    for cell in await repository.losses_by_cell(connection, reader, heat.set_id, list(rows), heat.periods):
-        place = places.get(cell["indicator_id"])
-        if place is not None and cell["loss"] is not None:
-            row = rows[cell["unit_id"]]
-            row.losses[place] = plain(cell["loss"])
-            row.shares[place] = domain.share_text(cell["loss"], cell["full_marks"])
-    last = (found[-1]["unit"], found[-1]["unit_id"]) if more else None
-    return list(rows.values()), last

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.copies.repository import IndicatorSet
@@ -39,7 +39,6 @@ from shared.http import (
     permits,
     takes_up_to,
 )
-from shared.leased import Worker
 
 router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["simulation"])
 
@@ -54,7 +53,6 @@ async def make_simulation(
     body: SimulationIn,
     request: Request,
     response: Response,
-    after: BackgroundTasks,
     actor: Annotated[Actor, permits("simulations.run")],
     uow: Uow,
 ) -> SimulationOut:
@@ -75,8 +73,6 @@ async def make_simulation(
         at_once=request.app.state.settings.simulation_cells_at_once,
         now=now,
     )
-    worker: Worker = request.app.state.simulations
-    after.add_task(worker.wake)
     response.headers["location"] = f"/v1/simulations/{simulation_id}"
     return await _shown(uow, simulation_id, found.code)
 

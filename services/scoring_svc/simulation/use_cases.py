@@ -20,6 +20,7 @@ from services.scoring_svc.ranking.use_cases import scored_periods
 from services.scoring_svc.simulation import repository
 from services.scoring_svc.simulation.following import with_readers
 from services.scoring_svc.simulation.running import Progress, Simulator, Whole
+from services.scoring_svc.simulation.tables import simulations
 from services.scoring_svc.simulation.variants import (
     MOST_CELLS,
     Altered,
@@ -191,6 +192,8 @@ async def make_simulation(
     await repository.add_simulation(driver, row)
     if results is not None:
         await repository.add_results(driver, simulation_id, results)
+    else:
+        uow.queued(simulations.name)
     hashes = [one["variant_hash"] for one in stored]
     uow.trail("simulate", "simulation", simulation_id, after={"period": span.key, "variants": hashes})
     return simulation_id

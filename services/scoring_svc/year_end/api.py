@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-from fastapi import APIRouter, BackgroundTasks, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from services.scoring_svc.copies import repository as copies
 from services.scoring_svc.ledger.api import MOST_VERSIONS, clock_of, set_named
@@ -36,7 +36,6 @@ from shared.http import (
     etag,
     permits,
 )
-from shared.leased import Worker
 
 router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["year end"])
 
@@ -134,17 +133,14 @@ async def ask_for_archive(
     result_id: UUID,
     request: Request,
     response: Response,
-    after: BackgroundTasks,
     actor: Runs,
     uow: Uow,
     seen: IfMatch,
 ) -> YearResultCardOut:
     """Let the archive of a final result be written, verified and signed by a job."""
     known, now = await _run(request, uow, actor, result_id, seen)
-    worker: Worker | None = request.app.state.archives
-    asked = await use_cases.ask_for_archive(uow, known, now, signs=worker is not None)
-    if worker is not None:
-        after.add_task(worker.wake)
+    signs = request.app.state.archives is not None
+    asked = await use_cases.ask_for_archive(uow, known, now, signs=signs)
     response.headers["location"] = f"/v1/year-results/{result_id}/archive"
     return await card(request, response, uow, actor, asked)
 

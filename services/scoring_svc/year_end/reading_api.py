@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from services.scoring_svc.ledger.api import MOST_VERSIONS, Code, SetCode, clock_of, set_named
+from services.scoring_svc.ledger.api import Code, SetCode, clock_of, set_named
 from services.scoring_svc.ranking.domain import parse_span
 from services.scoring_svc.year_end import repository, use_cases
 from services.scoring_svc.year_end.api import card, members
@@ -24,7 +24,7 @@ from services.scoring_svc.year_end.schemas import (
 )
 from shared.auth import Actor
 from shared.db import Database, UnitOfWork
-from shared.errors import Detail, Malformed, NotFound
+from shared.errors import NotFound
 from shared.http import Cursor, Limit, TransactionalRoute, Uow, decode_cursor, encode_cursor, permits
 
 router = APIRouter(prefix="/v1", route_class=TransactionalRoute, tags=["year end"])
@@ -126,12 +126,8 @@ async def _pieces(database: Database, result_id: UUID) -> AsyncIterator[bytes]:
 
 
 def _after(cursor: str | None) -> int | None:
-    key = decode_cursor(cursor, 1)
-    if key is None:
-        return None
-    if not (key[0].isdecimal() and int(key[0]) <= MOST_VERSIONS):
-        raise Malformed(details=[Detail("?cursor", "malformed")])
-    return int(key[0])
+    key = decode_cursor(cursor, 1, numbers=[0])
+    return None if key is None else int(key[0])
 
 
 async def _known(uow: UnitOfWork, result_id: UUID) -> YearResult:

@@ -283,6 +283,7 @@ async def ask_for_archive(uow: UnitOfWork, known: YearResult, now: datetime, *, 
     if not await repository.ask_for_archive(driver, known.result_id, uow.who, now):
         row = await repository.archive(driver, known.result_id)
         raise ArchiveUnderWay(state=row["state"] if row else "")
+    uow.queued(repository.ARCHIVES.table)
     return await moved(uow, known, "ask_for_archive", Said("", ""), now, "archive")
 
 

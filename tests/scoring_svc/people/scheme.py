@@ -17,6 +17,7 @@ from shared.directory.apply import apply_appointment
 from tests.scoring_svc.ledger.city import NOON, SET, City, fact, facts, full_month
 
 CODE = "T-PERSONAL"
+WHO = ["DPO", "H2", "L2", "S2", "W1", "W2", "W3"]  # whom a round of 420102 assesses
 GRADES = [
     {
         "grade": "excellent", "name": "优秀", "name_en": "excellent", "at_least": "90",
@@ -186,3 +187,28 @@ async def amended(city: City) -> None:
     body = {"set": SET, "period": "2015-01", "reason": "更正"}
     answer = await city.office.post("/v1/rankings", json=body)
     assert answer.status_code == 201, answer.text
+
+
+async def opened(people: People) -> People:
+    answer = await people.open()
+    assert (answer.status_code, answer.json()["state"], answer.json()["people"]) == (201, "open", 7)
+    return people
+
+
+async def marked(people: People) -> People:
+    await opened(people)
+    await people.marked("H2", "W1", "CONDUCT", "90")
+    await people.marked("H2", "W1", "P-WORK", "85.5")
+    await people.marked("W2", "W1", "CONDUCT", "80")
+    await people.marked("L2", "W1", "CONDUCT", "100")
+    await people.marked("W1", "W1", "CONDUCT", "100")
+    return people
+
+
+async def published(people: People) -> People:
+    await marked(people)
+    assert (await people.step("closing")).status_code == 200
+    answer = await people.step("publication", {})
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["state"], answer.json()["results_version"], answer.json()["version"]) == ("published", 1, 3)
+    return people

@@ -4,16 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from services.scoring_svc.people import repository
-from tests.scoring_svc.ledger.city import City
-from tests.scoring_svc.people.scheme import People, refusal, staffed
-
-
-@pytest_asyncio.fixture
-async def people(city: City) -> People:
-    return await staffed(city)
+from tests.scoring_svc.people.scheme import People, refusal
 
 
 async def count(people: People, statement: str) -> int:

@@ -8,11 +8,12 @@ from typing import Any
 from uuid import uuid4
 
 import asyncpg
+import httpx
 import pytest
 
 from deploy.local.postgres import Postgres
 from deploy.local.wuhan2015.generate_facts import facts as pack_facts
-from services.scoring_svc.recomputes import use_cases
+from services.scoring_svc.recomputes import repository, use_cases
 from services.scoring_svc.recomputes.worker import recomputing
 from shared.leased import Worker
 from shared.testing import NOBODY_LISTENS, TestIssuer, fresh_database, running_service
@@ -48,9 +49,13 @@ async def january(city: City) -> None:
     await city.tell(facts(1, *errors), facts(2, *growth), facts(3, *sent))
 
 
+async def asked(city: City, *periods: str, code: str = SET) -> httpx.Response:
+    body = {"set": code, "periods": list(periods), "reason": "抽查"}
+    return await city.office.post("/v1/recomputes", json=body)
+
+
 async def ask(city: City, *periods: str, code: str = SET) -> dict[str, Any]:
-    body = {"set": code, "periods": list(periods or (MONTH,)), "reason": "抽查"}
-    answer = await city.office.post("/v1/recomputes", json=body)
+    answer = await asked(city, *(periods or (MONTH,)), code=code)
     assert answer.status_code == 202, answer.text
     made: dict[str, Any] = answer.json()
     assert answer.headers["location"] == f"/v1/recomputes/{made['recompute_id']}"
@@ -153,18 +158,18 @@ async def test_facts_that_come_meanwhile_are_not_lost(city: City) -> None:
         for number in range(30)
     ]
     city.service.app.state.settings.recompute_cells_a_piece = 3
+
+    async def recomputed_again_and_again() -> None:
+        for _ in range(4):
+            made = await ask(city)
+            while await worker.turn():
+                pass
+            assert (await done(city, made))["pieces"] == {"all": 3, "done": 3, "failed": 0}
+
     try:
-        made = [await ask(city) for _ in range(4)]
+        await asyncio.gather(recomputed_again_and_again(), *(city.service.deliver(event, times=1) for event in events))
     finally:
         city.service.app.state.settings.recompute_cells_a_piece = 4_000
-
-    async def turns() -> None:
-        while await worker.turn():
-            pass
-
-    await asyncio.gather(turns(), turns(), *(city.service.deliver(event, times=1) for event in events))
-    for one in made:
-        assert (await done(city, one))["pieces"] == {"all": 3, "done": 3, "failed": 0}
     left = await cells(city)
     assert (await done(city, await ask(city)))["changed"] == 0
     assert await cells(city) == left
@@ -190,6 +195,48 @@ async def test_bad_recomputes_are_refused(city: City) -> None:
     assert await refused(reason="") == (422, "malformed")
     unknown = await city.office.get("/v1/recomputes/00000000-0000-0000-0000-000000000001")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "recompute_unknown")
+
+
+async def test_a_period_has_one_unfinished_recompute(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two requests at once one wins; another period is free; when the pieces are done so is the period."""
+    await january(city)
+    go_on, real = asyncio.Event(), use_cases.score_again
+
+    async def later(*told: Any) -> Any:
+        await go_on.wait()
+        return await real(*told)
+
+    monkeypatch.setattr(use_cases, "score_again", later)
+    answers = await asyncio.gather(*(asked(city, MONTH) for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [202, 409, 409, 409]
+    made = next(answer.json() for answer in answers if answer.status_code == 202)
+    refusal = next(answer.json() for answer in answers if answer.status_code == 409)
+    assert refusal["code"] == "recompute_under_way"
+    assert all(made["recompute_id"] in text and MONTH in text for text in refusal["texts"].values())
+    assert (await asked(city, "2015-02", MONTH)).status_code == 409
+    assert (await asked(city, "2015-02")).status_code == 202
+    go_on.set()
+    assert (await done(city, made))["state"] == "done"
+    assert (await asked(city, MONTH)).status_code == 202
+
+
+async def test_control_without_the_lock_two_requests_at_once_both_queue(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await january(city)
+    both, real = asyncio.Barrier(2), repository.unfinished
+
+    async def nothing(*_: Any) -> None:
+        """Hold nothing."""
+
+    async def read_together(*told: Any) -> Any:
+        found = await real(*told)
+        await both.wait()
+        return found
+
+    monkeypatch.setattr(repository, "hold_recomputes", nothing)
+    monkeypatch.setattr(repository, "unfinished", read_together)
+    assert [one.status_code for one in await asyncio.gather(asked(city, MONTH), asked(city, MONTH))] == [202, 202]
 
 
 @pytest.mark.parametrize("taken_up", [True, False], ids=["lease of a second", "control: lease of an hour"])

@@ -216,6 +216,72 @@ async def test_all_readers_of_totals_agree(
     for code, (total, place) in told.simulated.items():
         assert abs(total - expected[code]) < Fraction(1, 10_000)
         assert place == (wanted[code][1] if code in wanted else None)
+    await lines_agree(year.city)
+
+
+async def got(city: City, path: str, **query: Any) -> Any:
+    answer = await city.office.get(path, params={"set": SET, **query})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def lines(card: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The indicators of a score card by their codes."""
+    return {
+        one["indicator"]: one
+        for level1 in card["levels"]
+        for level2 in level1["level2"]
+        for one in level2["indicators"]
+    }
+
+
+async def lines_agree(city: City) -> None:
+    """Heat map, boards, trends and the newest published ranking have the figures of the score cards."""
+    units = (MOVED, GREW, MERGED, NEW)
+    cards = {code: lines(await got(city, f"/v1/score-cards/{code}", period=SPAN)) for code in units}
+    heat = await got(city, "/v1/heat-map", period=SPAN)
+    codes = [column["indicator"] for column in heat["indicators"]]
+    scored = {(code, name) for code, found in cards.items() for name, one in found.items() if one["states"]["scored"]}
+    assert (sorted(codes), len(heat["items"]), len(scored)) == (["A-01", "Q-01", "R-01", "S-01"], 4, 14)
+    for row in heat["items"]:
+        shown = dict(zip(codes, zip(row["points"], row["losses"], strict=True), strict=True))
+        own = {name: (one["points"], one["loss"]) for name, one in cards[row["unit"]].items()}
+        assert shown == {name: own.get(name, (None, None)) for name in codes}
+    for name in codes:
+        board = (await got(city, "/v1/indicator-scores", period=SPAN, indicator=name))["items"]
+        found = {row["unit"]: (row["points"], row["points_exact"]) for row in board}
+        assert found == {
+            code: (cards[code][name]["points"], cards[code][name]["points_exact"]) for code in units
+            if (code, name) in scored
+        }  # fmt: skip
+        ranked = await got(city, "/v1/rankings/provisional", period=SPAN, board=f"indicator:{name}")
+        assert {row["unit"]: row["total"] for row in ranked["units"]}.items() <= {
+            unit: points for unit, (points, _) in found.items()
+        }.items()
+    for code, kind in ((MOVED, "month"), (NEW, "month"), (MERGED, "month"), (MOVED, "quarter")):
+        trend = await got(city, "/v1/trends", unit=code, kind=kind)
+        assert trend["items"]
+        for point in trend["items"]:
+            card = await got(city, f"/v1/score-cards/{code}", period=point["period"])
+            assert (point["points"], point["points_exact"]) == (card["total"]["points"], card["total"]["points_exact"])
+    both = await got(city, "/v1/trends", unit=MOVED, indicator="A-01", kind="month")
+    assert [point["points_exact"] for point in both["items"]] == ["8", "10", "6"]
+    none = await got(city, "/v1/trends", indicator="A-01", kind="month")
+    assert {point["points"] for point in none["items"]} == {None}, "many units have no card together"
+
+
+async def test_what_share_is_lost_follows_the_blend_and_losses_are_those_of_the_cells(year: Year) -> None:
+    async def told() -> tuple[str, str]:
+        heat = await got(year.city, "/v1/heat-map", period=SPAN)
+        row = next(row for row in heat["items"] if row["unit"] == MOVED)
+        place = next(n for n, column in enumerate(heat["indicators"]) if column["indicator"] == "A-01")
+        board = (await got(year.city, "/v1/indicator-scores", period=SPAN, indicator="A-01"))["items"]
+        assert next(one["loss_share"] for one in board if one["unit"] == MOVED) == row["shares"][place]
+        return row["losses"][place], row["shares"][place]
+
+    assert await told() == ("6", "0.2000")
+    await policy(year.city, blend={**MEAN, "how": "last"})
+    assert await told() == ("6", "0.4000")
 
 
 async def test_what_is_counted_in_part_has_its_full_marks_in_part(year: Year) -> None:
@@ -256,8 +322,13 @@ async def test_where_weights_do_not_fit_nobody_shows_another_number(year: Year) 
     for name, answer in (await ask(city)).items():
         # The merged unit has cells of months alone.
         assert answer.status_code == 200 if name == "card" else code_of(answer) == (409, "blend_unfit"), name
-    own = await city.office.get(f"/v1/score-cards/{NEW}", params={"set": SET, "period": SPAN})
-    assert code_of(own) == (409, "blend_unfit")
+    for path, query in (
+        (f"/v1/score-cards/{NEW}", {"period": SPAN}), ("/v1/heat-map", {"period": SPAN}),
+        ("/v1/heat-map", {"period": SPAN, "format": "csv"}), ("/v1/trends", {"unit": NEW, "kind": "quarter"}),
+        ("/v1/indicator-scores", {"period": SPAN, "indicator": "A-01"}),
+    ):  # fmt: skip
+        assert code_of(await city.office.get(path, params={"set": SET, **query})) == (409, "blend_unfit"), path
+    assert (await city.office.get("/v1/trends", params={"set": SET, "unit": NEW})).status_code == 200
     await policy(city, blend={**months, "weights": {"month": "60", "quarter": "40"}})
     january = await ask(city, "2015-01")
     codes = {name: answer.status_code for name, answer in january.items()}

@@ -32,6 +32,23 @@ class NotAnEvaluator(Refused):
     zh, en = "您不是该人员此项目的评价人", "You are not an evaluator of this person in this item"
 
 
+class OwnPersonalResult(Refused):
+    """Nobody decides on what makes the result that assesses themself: not on its postings, not on its caps."""
+
+    status, code = 403, "own_personal_result"
+    zh, en = "不得对本人的考评结果作出决定", "Nobody decides on the result that assesses themself"
+
+
+class SecondPersonNeeded(Refused):
+    """Who is assessed in a round does not both end its marking and publish it."""
+
+    status, code = 403, "second_person_needed"
+    zh, en = (
+        "您是本轮考评对象且由您结束评分，须由他人发布结果",
+        "You are assessed in this round and ended its marking, so somebody else publishes it",
+    )
+
+
 @dataclass(frozen=True)
 class Posting:
     """A post held in a unit from a day until another, exclusive. `post`: a code of the scheme, None: none of its."""
