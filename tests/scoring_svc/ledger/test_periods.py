@@ -1,10 +1,15 @@
 """The steps of a period: what they refuse, what holds them up, and what two people at once get."""
 
 import asyncio
+import time
 from datetime import date
+from typing import Any
 
 import msgspec
+import pytest
 
+from services.scoring_svc.ledger import sweeping, use_cases
+from services.scoring_svc.ledger.confirming import write_confirmed
 from shared.contracts.indicator import UnitChanged, UnitSpan
 from shared.contracts.scoring import IndicatorDeducted, PeriodClosed, PeriodConfirmed, PeriodFenced, ScoresConfirmed
 from tests.scoring_svc.ledger.city import (
@@ -78,6 +83,67 @@ async def test_what_holds_a_confirmation_up_is_listed(city: City) -> None:
     assert (listed["state"], listed["count"]) == ("fenced", 3)
     assert await city.service.events(PeriodConfirmed) == []
     assert await city.service.database.reads.fetchval("SELECT count(*) FROM entries") == 0
+
+
+async def test_what_was_written_before_a_cell_held_the_confirmation_up_is_taken_back(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "_CELLS_A_BATCH", 1)  # a card each
+    written: list[str] = []
+
+    async def watched(*given: Any) -> None:
+        written.extend(group.card.code for group in given[3].groups)
+        await write_confirmed(*given)
+
+    monkeypatch.setattr(use_cases, "write_confirmed", watched)
+    await full_month(city)
+    whole = await city.scores()
+    await city.tell(facts(2, fact("M-SENT", "420104", None, 2, state="missing")))
+    await city.fence(2, 2)
+    assert (await city.step("confirm", body={})).json()["code"] == "confirmation_held_up"
+    assert written
+    assert set(written) < {"COL-01", "COL-02", "COL-03"}
+    for table in ("entries", "cell_versions", "evaluations", "deductions", "deduction_versions", "calendar_editions"):
+        kept = await city.service.database.reads.fetchval(f"SELECT count(*) FROM {table}")
+        assert kept == (1 if table == "calendar_editions" else 0), table
+    assert await city.service.events(ScoresConfirmed) == []
+    assert {cell["standing"] for cell in (await city.scores()).values()} == {"provisional"}
+
+    await city.tell(facts(3, fact("M-SENT", "420104", "2015-02-09", 3)))
+    await city.fence(3, 3)
+    written.clear()
+    assert (await city.step("confirm", body={})).status_code == 200
+    assert sorted(written) == ["COL-01", "COL-02", "COL-03"]
+    confirmed = await city.scores()
+    assert {key: cell["score"] for key, cell in confirmed.items()} == {
+        key: cell["score"] for key, cell in whole.items()
+    }
+    told = [cell for event in await city.service.events(ScoresConfirmed) for cell in event.cells]
+    assert len(told) == len(confirmed) == 9
+    (done,) = await city.service.events(PeriodConfirmed)
+    assert done.cells == 9
+
+
+async def test_a_batch_that_breaks_breaks_the_sweep_after_its_thread_has_ended() -> None:
+    running: list[int] = []
+
+    def work(batch: list[Any]) -> int:
+        running.append(1)
+        time.sleep(0.05)
+        running.pop()
+        if batch == [3]:
+            raise ValueError("the third")
+        return batch[0]
+
+    sweep = sweeping._ahead(work, iter([[1], [2], [3], [4]]))
+    assert [await anext(sweep), await anext(sweep)] == [1, 2]
+    with pytest.raises(ValueError, match="the third"):
+        await anext(sweep)
+
+    sweep = sweeping._ahead(work, iter([[1], [2], [4]]))
+    assert await anext(sweep) == 1
+    await sweep.aclose()  # a writer that failed
+    assert running == []
 
 
 async def test_cells_are_taken_out_with_a_reason_and_stay_out(city: City) -> None:
