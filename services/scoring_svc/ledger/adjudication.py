@@ -185,10 +185,10 @@ def as_settled(
     scored: Sequence[Sequence[Scored]],
     taken_out: Mapping[Cell, Exclusion],
     standing: Standing,
-) -> list[list[Scored]]:
+) -> Sequence[Sequence[Scored]]:
     """The cells of groups as they stand, in the order of what was evaluated."""
     if not taken_out and not standing:
-        return [list(cells) for cells in scored]
+        return scored
     return [
         [_settled(group, cell, taken_out, standing) for cell in cells]
         for group, cells in zip(groups, scored, strict=True)

@@ -5,12 +5,12 @@ rules (engine), statements (repository), what the ledger makes of it (domain).
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, overload
 from uuid import UUID
 
 import msgspec
@@ -259,36 +259,57 @@ def as_engine_reads(fact: StoredFact) -> Any:
     return {name: value for name, value in told.items() if value is not None}
 
 
-def score(group: Group) -> list[Scored]:
+class Cells(Sequence[Scored]):
+    """The cells of a group in the order of its units: the different findings, and which of them each unit has."""
+
+    def __init__(self, group: Group, findings: Sequence[Finding], which: Sequence[int]) -> None:
+        self.units, self.findings, self.which, self.read = group.units, findings, which, group.read
+
+    def __len__(self) -> int:
+        return len(self.units)
+
+    def __iter__(self) -> Iterator[Scored]:
+        found = self.findings
+        for unit, index, read in zip(self.units, self.which, self.read, strict=True):
+            yield Scored(unit, found[index], read)
+
+    @overload
+    def __getitem__(self, place: int) -> Scored: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Scored]: ...
+    def __getitem__(self, place: int | slice) -> Scored | list[Scored]:
+        if isinstance(place, slice):
+            return list(self)[place]
+        return Scored(self.units[place], self.findings[self.which[place]], self.read[place])
+
+
+def score(group: Group) -> Cells:
     """Evaluate a prepared group; one cell per unit, in the order of the card's units.
 
     By columns where the rule has them and there are enough units; digit for digit what the reference says.
     """
     if group.stopped is not None:
-        refused = Finding("refused", Decimal(group.card.points), code=group.stopped)
-        return [Scored(unit, refused, read) for unit, read in zip(group.units, group.read, strict=True)]
+        return Cells(
+            group, [Finding("refused", Decimal(group.card.points), code=group.stopped)], [0] * len(group.units)
+        )
     plan = plan_of(group.rule) if len(group.units) > _FEW_UNITS else None
     if isinstance(plan, ColumnPlan):
-        return _told(group, plan.evaluate(group.table, None, group.calendar).rows())
+        return _told(group, *plan.evaluate(group.table, None, group.calendar).distinct())
     return by_reference(group)
 
 
-def by_reference(group: Group) -> list[Scored]:
+def by_reference(group: Group) -> Cells:
     """Evaluate a group by the reference evaluator alone, which is the law."""
     outcomes = evaluate_group(group.rule, group.facts, group.calendar)
-    return _told(group, map(row_of, outcomes.values()))
+    return _told(group, [row_of(outcome) for outcome in outcomes.values()], range(len(outcomes)))
 
 
-def _told(group: Group, rows: Iterable[RowOutcome]) -> list[Scored]:
-    """Outcomes as the ledger takes them; one object for all units of which the same was found."""
-    marks, outcomes = Decimal(group.card.points), list(rows)
-    findings = {id(row): row for row in outcomes}
-    found = {key: _finding(marks, row) for key, row in findings.items()}
-    told = zip(group.units, outcomes, group.read, strict=True)
-    return [Scored(unit, found[id(row)], read) for unit, row, read in told]
+def _told(group: Group, outcomes: Iterable[RowOutcome], which: Sequence[int]) -> Cells:
+    marks = Decimal(group.card.points)
+    return Cells(group, [_finding(marks, row) for row in outcomes], which)
 
 
-def score_all(groups: Sequence[Group]) -> list[list[Scored]]:
+def score_all(groups: Sequence[Group]) -> list[Cells]:
     """`score` for many groups; pure and long, so callers run it beside the event loop."""
     return [score(group) for group in groups]
 

@@ -19,6 +19,7 @@ from services.scoring_svc.ledger import adjudication_repository as decisions
 from services.scoring_svc.ledger import period_repository as periods
 from services.scoring_svc.ledger import repository
 from services.scoring_svc.ledger.adjudication import Adjudication, as_settled
+from services.scoring_svc.ledger.copying import copy_rows
 from services.scoring_svc.ledger.domain import NOTHING, Scored, Standing, differs
 from services.scoring_svc.ledger.entering import (
     Cell,
@@ -28,10 +29,10 @@ from services.scoring_svc.ledger.entering import (
     tell_digest,
     tell_scores,
 )
-from services.scoring_svc.ledger.evaluation import Group, reads_peers, score_all
+from services.scoring_svc.ledger.evaluation import Cells, Group, reads_peers, score_all
 from services.scoring_svc.ledger.gathering import Changed, Read, Wanted, gather, read_as_confirmed
 from services.scoring_svc.ledger.period_repository import PeriodRow
-from services.scoring_svc.ledger.rows import CellRow, Occasion, Rows
+from services.scoring_svc.ledger.rows import CELLS, CellRow, Occasion, Rows, whole_group
 from services.scoring_svc.ledger.turns import take_turns, wait_no_longer
 from services.scoring_svc.ledger.withdrawing import withdraw_dropped
 from shared.contracts.indicator import IndicatorPublished
@@ -299,7 +300,7 @@ async def _hold(uow: UnitOfWork, set_id: UUID, period: Period) -> PeriodRow:
     return state
 
 
-async def _scored(uow: UnitOfWork, groups: Sequence[Group]) -> list[list[Scored]]:
+async def _scored(uow: UnitOfWork, groups: Sequence[Group]) -> Sequence[Sequence[Scored]]:
     if sum(len(group.units) for group in groups) < _BESIDE_THE_LOOP:
         found = score_all(groups)
     else:
@@ -320,9 +321,14 @@ async def _put_provisional(
 ) -> int:
     """Overwrite provisional cells; a loss of an immediate indicator enters the ledger at once."""
     driver = await uow.driver()
+    stands = {indicator for indicator, _ in standing}
+    new: list[bytes] = []
     rows: list[CellRow] = []
     at_once: list[tuple[Group, list[Scored]]] = []
     for group, cells in results:
+        if isinstance(cells, Cells) and not group.card.immediate and group.card.indicator_id not in stands:
+            new += whole_group(group, cells, cause.at)
+            continue
         now: list[Scored] = []
         row_of = Rows(group).row
         for cell in cells:
@@ -347,7 +353,8 @@ async def _put_provisional(
                 deduction.deduction_id,
                 after={"version": deduction.version, "loss": deduction.loss},
             )
-    return await repository.put_cells(driver, period.key, rows, standing, confirmed=False, at=cause.at)
+    await copy_rows(driver, "cells", CELLS, b"".join(new))
+    return len(new) + await repository.put_cells(driver, period.key, rows, standing, confirmed=False, at=cause.at)
 
 
 async def _amend(

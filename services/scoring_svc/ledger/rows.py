@@ -19,7 +19,7 @@ import msgspec
 
 from services.scoring_svc.ledger.copying import NULL, binary, boolean, head, integer, moment, numeric, text, uuid
 from services.scoring_svc.ledger.domain import NOTHING, Entry, Finding, Scored, plain
-from services.scoring_svc.ledger.evaluation import Group
+from services.scoring_svc.ledger.evaluation import Cells, Group
 from shared.contracts.scoring import ClauseLoss, Deduction, InputVersion
 
 CELLS = (
@@ -132,17 +132,33 @@ class Rows:
 
 def cell_rows(rows: Iterable[CellRow], *, confirmed: bool, at: datetime) -> Iterator[bytes]:
     """New cells."""
-    standing = text("confirmed" if confirmed else "provisional") + integer(1)
     for group, these in _by_group(rows):
-        first, second = head(CELLS) + _key(group), uuid(group.card.set_id) + standing
-        last = integer(group.card.version) + text(group.rule.hash) + moment(at)
-
-        def rest(told: Told, second: bytes = second, last: bytes = last) -> bytes:
-            entries = text(entries_text(told.finding.entries))
-            return b"".join((second, integer(told.entered), told.columns, entries, told.read, last))
-
-        for row, after in _with_rest(these, rest):
+        first = head(CELLS) + _key(group)
+        for row, after in _with_rest(these, _cell_ends(group, confirmed=confirmed, at=at)):
             yield first + row.unit + after
+
+
+def whole_group(group: Group, cells: Cells, at: datetime) -> Iterator[bytes]:
+    """The same for all cells of a group, provisional and without a version in the ledger."""
+    first, end = head(CELLS) + _key(group), _cell_ends(group, confirmed=False, at=at)
+    made: dict[tuple[int, int], bytes] = {}
+    for unit, index, inputs in zip(cells.units, cells.which, cells.read, strict=True):
+        key = index, id(inputs)
+        if key not in made:
+            made[key] = end(Told(cells.findings[index], inputs, 0))
+        yield first + uuid(unit) + made[key]
+
+
+def _cell_ends(group: Group, *, confirmed: bool, at: datetime) -> Callable[[Told], bytes]:
+    """What makes of what cells share that which follows their unit."""
+    before = uuid(group.card.set_id) + text("confirmed" if confirmed else "provisional") + integer(1)
+    after = integer(group.card.version) + text(group.rule.hash) + moment(at)
+
+    def end(told: Told) -> bytes:
+        entries = text(entries_text(told.finding.entries))
+        return b"".join((before, integer(told.entered), told.columns, entries, told.read, after))
+
+    return end
 
 
 def version_rows(changed: Iterable[CellRow], evaluations: Mapping[UUID, int], occasion: Occasion) -> Iterator[bytes]:

@@ -20,6 +20,7 @@ from services.scoring_svc.ledger.domain import (
     holdups_of_chunks,
 )
 from services.scoring_svc.ledger.entering import Results, known_of, tell_digest
+from services.scoring_svc.ledger.evaluation import Cells
 from services.scoring_svc.ledger.period_repository import PeriodRow
 from services.scoring_svc.ledger.rows import Occasion
 from services.scoring_svc.ledger.submission_client import ask_for_fence
@@ -230,6 +231,8 @@ def _unsettled(results: Results) -> Sequence[Holdup]:
     return [
         Holdup(str(cell.finding.code), group.card.code, str(cell.unit_id))
         for group, cells in results
+        # Most groups have none, which their few findings tell.
+        if not isinstance(cells, Cells) or any(finding.state == "refused" for finding in cells.findings)
         for cell in cells
         if not cell.settled
     ]

@@ -268,13 +268,13 @@ async def test_processes_that_are_killed_lose_nothing(
         processes = [
             ServiceProcess("scoring_svc", dsns, issuer, NOBODY_LISTENS, tmp_path, **settings) for _ in range(2)
         ]
-        # Both take a piece and stand before its end, so that the kill is in the middle for certain.
+        # Both take two pieces and stand before their end, so that the kill is in the middle for certain.
         owner = await asyncpg.connect(dsns.owner)
         async with owner.transaction():
             await owner.execute("LOCK TABLE cells IN SHARE MODE")
             for process in processes:
                 await process.start()
-            await _running(owner, 2)
+            await _running(owner, 4)
             for process in processes:
                 await process.kill()
         await owner.close()
@@ -294,7 +294,7 @@ async def test_processes_that_are_killed_lose_nothing(
         if taken_up:
             assert await cells(city) == undisturbed
         else:
-            assert told["pieces"]["done"] == told["pieces"]["all"] - 2
+            assert told["pieces"]["done"] == told["pieces"]["all"] - 4
 
 
 async def _running(owner: asyncpg.Connection, count: int) -> None:

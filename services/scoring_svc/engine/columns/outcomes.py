@@ -5,6 +5,7 @@ Belongs here: columns of outcomes, a row as text. Does not belong here: proofs; 
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,19 +60,30 @@ class ColumnOutcomes:
 
     def rows(self) -> list[RowOutcome]:
         """All rows as text; one object for all rows of which the same was found."""
-        keys: list[Any] = [self.stop, self.value, self.substituted]
+        found, which = self.distinct()
+        return [found[index] for index in which]
+
+    def distinct(self) -> tuple[list[RowOutcome], list[int]]:
+        """The different outcomes, and which of them each row has."""
+        columns: list[Any] = [self.stop, self.value, self.substituted]
         for entry in self.entries:
-            keys += [entry.num, entry.stands, *([entry.den] if np.ndim(entry.den) else [])]
-        known: dict[tuple[Any, ...], RowOutcome] = {}
-        found = []
-        for row, key in enumerate(zip(*(column.tolist() for column in keys), strict=True)):
-            told = known.get(key)
-            if told is None:
-                told = known[key] = self._told(row)
-            found.append(told)
+            columns += [entry.num, entry.stands, *([entry.den] if np.ndim(entry.den) else [])]
+        # A column in which all rows are the same tells none of them apart.
+        telling = [column.tolist() for column in columns if (column != column[:1]).any()]
+        known: dict[Any, int] = {}
+        first: list[int] = []
+        which: list[int] = []
+        for row, key in enumerate(zip(*telling, strict=True) if telling else repeat(None, self.value.size)):
+            place = known.get(key)
+            if place is None:
+                place = known[key] = len(first)
+                first.append(row)
+            which.append(place)
+        found = [self._told(row) for row in first]
         for row, outcome in self.by_reference.items():
-            found[row] = row_of(outcome)
-        return found
+            which[row] = len(found)
+            found.append(row_of(outcome))
+        return found, which
 
     def _told(self, row: int) -> RowOutcome:
         if self.stop[row]:
