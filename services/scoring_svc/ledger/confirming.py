@@ -12,14 +12,14 @@ from services.scoring_svc.ledger.entering import (
     Entered,
     Known,
     Results,
-    cell_score,
+    cell_scores,
     entered,
     tell_deductions,
     tell_scores,
     write,
 )
 from services.scoring_svc.ledger.evaluation import Group
-from services.scoring_svc.ledger.rows import CELLS, CellRow, Occasion, cell_rows
+from services.scoring_svc.ledger.rows import CELLS, Block, Occasion, cell_rows
 from shared.contracts.scoring import CellScore
 from shared.db import UnitOfWork
 
@@ -31,7 +31,7 @@ class Confirmed:
     groups: Sequence[Group]
     entered: Entered
     added: bytes
-    again: Sequence[CellRow]
+    again: Sequence[Block]
     scores: Sequence[CellScore]
 
 
@@ -40,9 +40,9 @@ def confirmed(
 ) -> Confirmed:
     """What is to be written of cells that are all settled. Pure and long."""
     done = entered(set_id, period, results, standing, known, occasion)
-    added, again = repository.parted(done.cells, standing)
-    rows = b"".join(cell_rows(added, confirmed=True, at=occasion.at))
-    return Confirmed([group for group, _ in results], done, rows, again, [cell_score(row) for row in done.cells])
+    added, again = repository.parted(done.blocks, standing)
+    rows = b"".join(row for block in added for row in cell_rows(block, confirmed=True, at=occasion.at))
+    return Confirmed([group for group, _ in results], done, rows, again, cell_scores(done.blocks))
 
 
 async def write_confirmed(uow: UnitOfWork, set_id: UUID, period: str, batch: Confirmed, occasion: Occasion) -> None:

@@ -192,14 +192,14 @@ def differs(before: Scored, after: Scored) -> bool:
     return before != after
 
 
-def needs_deduction(known_loss: Decimal | None, scored: Scored, *, new_version: bool) -> bool:
+def needs_deduction(known_loss: Decimal | None, loss: Decimal, *, new_version: bool) -> bool:
     """Whether a deduction gets a (new) version: `known_loss` is that of its last version, None if there is none.
 
     A loss that goes is told once, as a loss of 0; a loss that stays is told again when the cell's version changed.
     """
     if known_loss is None or known_loss == NOTHING:
-        return scored.loss > NOTHING
-    return new_version or scored.loss != known_loss
+        return loss > NOTHING
+    return new_version or loss != known_loss
 
 
 @lru_cache(maxsize=65_536)

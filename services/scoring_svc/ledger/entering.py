@@ -5,7 +5,7 @@ changed: a new version first takes the entries of the version before back, then 
 has, working out what enters and writing it are three steps, so that the second, long one may run beside the others.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -26,21 +26,23 @@ from services.scoring_svc.ledger.domain import (
     needs_deduction,
     plain,
 )
-from services.scoring_svc.ledger.evaluation import Group
+from services.scoring_svc.ledger.evaluation import Cells, Group
 from services.scoring_svc.ledger.rows import (
     DEDUCTION_VERSIONS,
     DEDUCTIONS,
     ENTRIES,
     EVALUATIONS,
     VERSIONS,
-    CellRow,
+    Block,
     Occasion,
-    Rows,
+    Told,
+    Words,
     deduction_row,
     deduction_version_row,
     entry_rows,
     evaluation_row,
     version_rows,
+    whole,
 )
 from shared.contracts.scoring import (
     CellScore,
@@ -77,7 +79,7 @@ class Entered:
     `tables`: the rows that are added, with their columns, by table; `again`: deductions that are there, with bodies.
     """
 
-    cells: Sequence[CellRow]
+    blocks: Sequence[Block]
     deductions: Sequence[Deduction]
     tables: Mapping[str, tuple[Sequence[str], bytes]]
     again: Sequence[tuple[Deduction, bytes]]
@@ -128,39 +130,55 @@ def entered(
     occasion: Occasion,
 ) -> Entered:
     """What is to be entered of cells, ready to be written. Pure and long."""
-    rows: list[CellRow] = []
-    changed: list[CellRow] = []
+    stands = {indicator for indicator, _ in standing}
+    blocks: list[Block] = []
+    evaluations: list[bytes] = []
+    versions: list[bytes] = []
+    entries: list[bytes] = []
     deductions: list[Deduction] = []
-    numbers: dict[UUID, int] = {}
-    evaluations = []
     for group, scored in results:
-        indicator, row_of, before = group.card.indicator_id, Rows(group).row, len(changed)
-        numbers[indicator] = known.evaluations.get(indicator, 0) + 1
-        for cell in scored:
-            stands = standing.get((indicator, cell.unit_id)) if standing else None
-            version = stands.entered if stands else 0
-            fresh = stands is None or not version or differs(stands.scored, cell)
-            row = row_of(cell, version + fresh)
-            rows.append(row)
-            if fresh:
-                changed.append(row)
-            if version or row.told.lost:
-                identity = identity_of(indicator, cell.unit_id, period)
+        indicator = group.card.indicator_id
+        block, fresh = _versioned(group, scored, standing if indicator in stands else {})
+        blocks.append(block)
+        changed = block if len(fresh) == len(block.units) else block.only(fresh)
+        if changed.units:
+            number = known.evaluations.get(indicator, 0) + 1
+            evaluations.append(evaluation_row(group, number, occasion.at))
+            versions += version_rows(changed, number, occasion)
+            entries += entry_rows(changed, known.entries, occasion)
+        for unit, told in block:
+            if told.loss or told.entered > 1 or unit not in fresh:
+                identity = identity_of(indicator, unit, period)
                 last, loss = known.deductions.get(identity, (0, None))
-                if needs_deduction(loss, cell, new_version=fresh):
-                    deductions.append(_deduction(row, identity, last + 1, occasion))
-        if len(changed) > before:
-            evaluations.append(evaluation_row(group, numbers[indicator], occasion.at))
+                if needs_deduction(loss, told.loss, new_version=unit in fresh):
+                    deductions.append(_deduction(group, unit, told, identity, last + 1, occasion))
     bodies = [(one, msgspec.json.encode(one)) for one in sorted(deductions, key=lambda one: one.deduction_id.bytes)]
     first = [deduction_row(one, body, set_id, occasion.at) for one, body in bodies if one.version == 1]
     tables = {
         "evaluations": (EVALUATIONS, b"".join(evaluations)),
-        "cell_versions": (VERSIONS, b"".join(version_rows(changed, numbers, occasion))),
-        "entries": (ENTRIES, b"".join(entry_rows(changed, known.entries, occasion))),
+        "cell_versions": (VERSIONS, b"".join(versions)),
+        "entries": (ENTRIES, b"".join(entries)),
         "deductions": (DEDUCTIONS, b"".join(first)),
         "deduction_versions": (DEDUCTION_VERSIONS, b"".join(deduction_version_row(*one, occasion) for one in bodies)),
     }
-    return Entered(rows, deductions, tables, [(one, body) for one, body in bodies if one.version > 1])
+    return Entered(blocks, deductions, tables, [(one, body) for one, body in bodies if one.version > 1])
+
+
+def _versioned(
+    group: Group, scored: Sequence[Scored], standing: Mapping[Cell, Standing]
+) -> tuple[Block, Collection[UUID]]:
+    """Cells under their version in the ledger, and the units whose version is new."""
+    if not standing and isinstance(scored, Cells):
+        return whole(group, scored, 1), set(scored.units)
+    words, told, fresh = Words(), [], set()
+    for cell in scored:
+        stands = standing.get((group.card.indicator_id, cell.unit_id))
+        version = stands.entered if stands else 0
+        if stands is None or not version or differs(stands.scored, cell):
+            version += 1
+            fresh.add(cell.unit_id)
+        told.append(words.of(cell, version))
+    return Block(group, [cell.unit_id for cell in scored], told), fresh
 
 
 async def write(uow: UnitOfWork, done: Entered, occasion: Occasion) -> None:
@@ -173,28 +191,27 @@ async def write(uow: UnitOfWork, done: Entered, occasion: Occasion) -> None:
     await follow_losses(uow, done.deductions, who=occasion.who, at=occasion.at)
 
 
-def _deduction(row: CellRow, identity: UUID, version: int, occasion: Occasion) -> Deduction:
-    card, cell, told = row.group.card, row.scored, row.told
-    said = "" if occasion.concerns and cell.unit_id not in occasion.concerns else occasion.note
-    note = said or (told.finding.note or "" if cell.state != "scored" else "")
+def _deduction(group: Group, unit: UUID, told: Told, identity: UUID, version: int, occasion: Occasion) -> Deduction:
+    said = "" if occasion.concerns and unit not in occasion.concerns else occasion.note
+    note = said or (told.finding.note or "" if told.finding.state != "scored" else "")
     full_marks, score, loss = told.points
     # A loss that goes again before the confirmation goes because its facts changed, unless the occasion knows better;
     # whoever was told wants to know.
-    taken_back = occasion.timing == "immediate" and occasion.reason == "scored" and loss == "0"
+    taken_back = occasion.timing == "immediate" and occasion.reason == "scored" and not told.loss
     return Deduction(
         deduction_id=identity,
         version=version,
-        indicator_id=card.indicator_id,
-        indicator_version=card.version,
-        unit_id=cell.unit_id,
-        period=row.group.period.key,
+        indicator_id=group.card.indicator_id,
+        indicator_version=group.card.version,
+        unit_id=unit,
+        period=group.period.key,
         full_marks=full_marks,
         # A cell that is exempt or not scorable lost nothing.
-        score=score_text(cell.full_marks) if score is None else score,
+        score=score_text(told.finding.full_marks) if score is None else score,
         loss=loss,
         clauses=told.clauses,
         inputs=told.versions,
-        responsible_unit_id=cell.unit_id,
+        responsible_unit_id=unit,
         timing=occasion.timing,
         reason="fact_amended" if taken_back else occasion.reason,
         note=note,
@@ -206,16 +223,20 @@ def score_text(score: Decimal) -> str:
     return format(score, "f")
 
 
-def cell_score(row: CellRow) -> CellScore:
-    """A cell of the ledger as it is told to others."""
-    state = row.scored.finding.state
+def cell_scores(blocks: Iterable[Block]) -> list[CellScore]:
+    """Cells of the ledger as they are told to others."""
+    return [_cell_score(block.group.card.indicator_id, unit, told) for block in blocks for unit, told in block]
+
+
+def _cell_score(indicator: UUID, unit: UUID, told: Told) -> CellScore:
+    state = told.finding.state
     if state == "refused":
         raise ValueError("a refused cell never enters the ledger")
-    full_marks, score, loss = row.told.points
+    full_marks, score, loss = told.points
     return CellScore(
-        indicator_id=row.group.card.indicator_id,
-        unit_id=row.scored.unit_id,
-        version=row.entered,
+        indicator_id=indicator,
+        unit_id=unit,
+        version=told.entered,
         state=state,
         full_marks=full_marks,
         score=score,

@@ -14,7 +14,7 @@ from services.scoring_svc.engine.domain import WorkingCalendar
 from services.scoring_svc.ledger.copying import copy_rows
 from services.scoring_svc.ledger.domain import CellStatus, Entry, Exclusion, Finding, Scored, Standing
 from services.scoring_svc.ledger.evaluation import Group, Surroundings, calendar_of, days_text, years_around
-from services.scoring_svc.ledger.rows import CELLS, CellRow, cell_rows, entries_text, inputs_text
+from services.scoring_svc.ledger.rows import CELLS, Block, cell_rows, entries_text, inputs_text
 from shared.contracts.indicator import IndicatorPublished
 from shared.contracts.scoring import Deduction
 from shared.directory.repository import working_days
@@ -183,7 +183,7 @@ WHERE (known.standing, known.entered_version, known.state, known.code, known.not
 async def put_cells(
     driver: asyncpg.Connection,
     period: str,
-    rows: Sequence[CellRow],
+    blocks: Iterable[Block],
     standing: Mapping[tuple[UUID, UUID], Standing],
     *,
     confirmed: bool,
@@ -193,40 +193,45 @@ async def put_cells(
 
     `standing`: the cells that are there; the caller holds them, so that no other comes meanwhile.
     """
-    added, again = parted(rows, standing)
-    await copy_rows(driver, "cells", CELLS, b"".join(cell_rows(added, confirmed=confirmed, at=at)))
-    return len(added) + await change_cells(driver, period, again, confirmed=confirmed, at=at)
+    added, again = parted(blocks, standing)
+    rows = [row for block in added for row in cell_rows(block, confirmed=confirmed, at=at)]
+    await copy_rows(driver, "cells", CELLS, b"".join(rows))
+    return len(rows) + await change_cells(driver, period, again, confirmed=confirmed, at=at)
 
 
-def parted(
-    rows: Iterable[CellRow], standing: Mapping[tuple[UUID, UUID], Standing]
-) -> tuple[list[CellRow], list[CellRow]]:
+def parted(blocks: Iterable[Block], standing: Mapping[tuple[UUID, UUID], Standing]) -> tuple[list[Block], list[Block]]:
     """Cells that are new, and those that are there."""
-    added: list[CellRow] = []
-    again: list[CellRow] = []
-    for row in rows:
-        known = bool(standing) and (row.group.card.indicator_id, row.scored.unit_id) in standing
-        (again if known else added).append(row)
+    stands = {indicator for indicator, _ in standing}
+    added: list[Block] = []
+    again: list[Block] = []
+    for block in blocks:
+        indicator = block.group.card.indicator_id
+        if indicator in stands:
+            there = {unit for unit in block.units if (indicator, unit) in standing}
+            again.append(block.only(there))
+            added.append(block.only(set(block.units) - there))
+        else:
+            added.append(block)
     return added, again
 
 
 async def change_cells(
-    driver: asyncpg.Connection, period: str, rows: Sequence[CellRow], *, confirmed: bool, at: datetime
+    driver: asyncpg.Connection, period: str, blocks: Iterable[Block], *, confirmed: bool, at: datetime
 ) -> int:
     """Write cells that are there as they now stand; one that stays as it was keeps its version."""
+    rows = [(block.group, unit, told) for block in blocks for unit, told in block]
     if not rows:
         return 0
-    scored, findings = [row.scored for row in rows], [row.scored.finding for row in rows]
-    cards = [row.group.card for row in rows]
+    findings, cards = [told.finding for _, __, told in rows], [group.card for group, _, __ in rows]
     told = await driver.execute(
         _PUT_CELLS,
         period,
         "confirmed" if confirmed else "provisional",
         at,
         [card.indicator_id for card in cards],
-        [cell.unit_id for cell in scored],
+        [unit for _, unit, __ in rows],
         [card.set_id for card in cards],
-        [row.entered for row in rows],
+        [told.entered for _, __, told in rows],
         [finding.state for finding in findings],
         [finding.code for finding in findings],
         [finding.note for finding in findings],
@@ -234,9 +239,9 @@ async def change_cells(
         [finding.score for finding in findings],
         [finding.loss for finding in findings],
         [entries_text(finding.entries) for finding in findings],
-        [inputs_text(cell.inputs) for cell in scored],
+        [inputs_text(told.inputs) for _, __, told in rows],
         [card.version for card in cards],
-        [row.group.rule.hash for row in rows],
+        [group.rule.hash for group, _, __ in rows],
     )
     return int(told.split()[-1])
 

@@ -19,11 +19,10 @@ from services.scoring_svc.ledger import adjudication_repository as decisions
 from services.scoring_svc.ledger import period_repository as periods
 from services.scoring_svc.ledger import repository
 from services.scoring_svc.ledger.adjudication import Adjudication, as_settled
-from services.scoring_svc.ledger.copying import copy_rows
 from services.scoring_svc.ledger.domain import NOTHING, Scored, Standing, differs
 from services.scoring_svc.ledger.entering import (
     Cell,
-    cell_score,
+    cell_scores,
     enter,
     tell_deductions,
     tell_digest,
@@ -32,7 +31,7 @@ from services.scoring_svc.ledger.entering import (
 from services.scoring_svc.ledger.evaluation import Cells, Group, reads_peers, score_all
 from services.scoring_svc.ledger.gathering import Changed, Read, Wanted, gather, read_as_confirmed
 from services.scoring_svc.ledger.period_repository import PeriodRow
-from services.scoring_svc.ledger.rows import CELLS, CellRow, Occasion, Rows, whole_group
+from services.scoring_svc.ledger.rows import Block, Occasion, Told, Words, whole
 from services.scoring_svc.ledger.turns import take_turns, wait_no_longer
 from services.scoring_svc.ledger.withdrawing import withdraw_dropped
 from shared.contracts.indicator import IndicatorPublished
@@ -322,15 +321,15 @@ async def _put_provisional(
     """Overwrite provisional cells; a loss of an immediate indicator enters the ledger at once."""
     driver = await uow.driver()
     stands = {indicator for indicator, _ in standing}
-    new: list[bytes] = []
-    rows: list[CellRow] = []
+    blocks: list[Block] = []
     at_once: list[tuple[Group, list[Scored]]] = []
     for group, cells in results:
         if isinstance(cells, Cells) and not group.card.immediate and group.card.indicator_id not in stands:
-            new += whole_group(group, cells, cause.at)
+            blocks.append(whole(group, cells, 0))
             continue
         now: list[Scored] = []
-        row_of = Rows(group).row
+        others: list[tuple[UUID, Told]] = []
+        words = Words()
         for cell in cells:
             known = standing.get((group.card.indicator_id, cell.unit_id)) if standing else None
             entered = known.entered if known else 0
@@ -338,13 +337,14 @@ async def _put_provisional(
                 now.append(cell)
             # Among thousands of peers most stay where they were.
             elif known is None or known != Standing(cell, entered, confirmed=False, card_version=group.card.version):
-                rows.append(row_of(cell, entered))
+                others.append((cell.unit_id, words.of(cell, entered)))
+        blocks.append(Block(group, [unit for unit, _ in others], [told for _, told in others]))
         if now:
             at_once.append((group, now))
     if at_once:
         occasion = cause.occasion("immediate", uow.who)
         done = await enter(uow, set_id, period.key, at_once, standing, occasion)
-        rows.extend(done.cells)
+        blocks.extend(done.blocks)
         tell_deductions(uow, set_id, done.deductions)
         for deduction in done.deductions:
             uow.trail(
@@ -353,8 +353,7 @@ async def _put_provisional(
                 deduction.deduction_id,
                 after={"version": deduction.version, "loss": deduction.loss},
             )
-    await copy_rows(driver, "cells", CELLS, b"".join(new))
-    return len(new) + await repository.put_cells(driver, period.key, rows, standing, confirmed=False, at=cause.at)
+    return await repository.put_cells(driver, period.key, blocks, standing, confirmed=False, at=cause.at)
 
 
 async def _amend(
@@ -376,24 +375,25 @@ async def _amend(
         settled.append((group, [cell for cell in cells if cell.settled]))
     occasion = cause.occasion("confirmed", uow.who)
     done = await enter(uow, set_id, period.key, settled, standing, occasion)
-    changed = [row for row in done.cells if row.entered != _entered(standing, row)]
-    if not changed:
+    versions = {cell: known.entered for cell, known in standing.items()}
+    changed = []
+    for block in done.blocks:
+        indicator = block.group.card.indicator_id
+        changed.append(block.only({unit for unit, told in block if told.entered != versions.get((indicator, unit), 0)}))
+    if not any(block.units for block in changed):
         return
     await repository.put_cells(await uow.driver(), period.key, changed, standing, confirmed=True, at=cause.at)
-    tell_scores(uow, set_id, period.key, [cell_score(row) for row in changed])
+    tell_scores(uow, set_id, period.key, cell_scores(changed))
     tell_deductions(uow, set_id, done.deductions)
     await tell_digest(uow, set_id, period.key)
-    for row in changed:
-        before = standing.get((row.group.card.indicator_id, row.scored.unit_id))
-        uow.trail(
-            "amend",
-            "cell",
-            f"{row.group.card.indicator_id}/{row.scored.unit_id}/{period.key}",
-            before=None if before is None else {"version": before.entered, "score": before.scored.score},
-            after={"version": row.entered, "score": row.scored.score, "reason": cause.said},
-        )
-
-
-def _entered(standing: Mapping[Cell, Standing], row: CellRow) -> int:
-    known = standing.get((row.group.card.indicator_id, row.scored.unit_id))
-    return known.entered if known else 0
+    for block in changed:
+        indicator = block.group.card.indicator_id
+        for unit, told in block:
+            before = standing.get((indicator, unit))
+            uow.trail(
+                "amend",
+                "cell",
+                f"{indicator}/{unit}/{period.key}",
+                before=None if before is None else {"version": before.entered, "score": before.scored.score},
+                after={"version": told.entered, "score": told.finding.score, "reason": cause.said},
+            )

@@ -5,20 +5,18 @@ Belongs here: pure making of rows. Does not belong here: which cells are written
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property, lru_cache
-from itertools import groupby
-from operator import itemgetter
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from services.scoring_svc.ledger.copying import NULL, binary, boolean, head, integer, moment, numeric, text, uuid
-from services.scoring_svc.ledger.domain import NOTHING, Entry, Finding, Scored, plain
+from services.scoring_svc.ledger.domain import Entry, Finding, Scored, plain
 from services.scoring_svc.ledger.evaluation import Cells, Group
 from shared.contracts.scoring import ClauseLoss, Deduction, InputVersion
 
@@ -80,9 +78,9 @@ class Told:
         return text(inputs_text(self.inputs))
 
     @cached_property
-    def lost(self) -> bool:
-        """Whether anything is missing to full marks."""
-        return self.finding.loss > NOTHING
+    def loss(self) -> Decimal:
+        """What is missing to full marks."""
+        return self.finding.loss
 
     @cached_property
     def points(self) -> tuple[str, str | None, str]:
@@ -102,111 +100,101 @@ class Told:
         return [InputVersion(name=name, version=told) for name, told in read if isinstance(told, int) and told]
 
 
-class CellRow(NamedTuple):
-    """A cell to be written: its card's group, what was found, its version in the ledger; and pieces of its rows."""
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Cells of a group that are to be written: units, and beside each what it shares with others."""
 
     group: Group
-    scored: Scored
-    entered: int
-    unit: bytes
-    told: Told
+    units: Sequence[UUID]
+    told: Sequence[Told]
+
+    def __iter__(self) -> Iterator[tuple[UUID, Told]]:
+        return zip(self.units, self.told, strict=True)
+
+    def only(self, units: Collection[UUID]) -> "Block":
+        """The cells of some units."""
+        found = [(unit, told) for unit, told in self if unit in units]
+        return Block(self.group, [unit for unit, _ in found], [told for _, told in found])
 
 
-class Rows:
-    """Makes the rows of a group's cells. What cells share is known again by the objects that it was made of."""
+class Words:
+    """What cells of a group share, put into words once; known again by the objects that it was made of."""
 
-    def __init__(self, group: Group) -> None:
-        self._group = group
+    def __init__(self) -> None:
         self._told: dict[tuple[int, int, int], Told] = {}
 
-    def row(self, cell: Scored, entered: int) -> CellRow:
-        """A cell to be written."""
-        unit, finding, inputs = cell
-        key = id(finding), id(inputs), entered
+    def of(self, cell: Scored, entered: int) -> Told:
+        """A cell's, under its version in the ledger."""
+        key = id(cell.finding), id(cell.inputs), entered
         told = self._told.get(key)
         if told is None:
             # It keeps the objects, so that no others get their ids.
-            told = self._told[key] = Told(finding, inputs, entered)
-        return CellRow(self._group, cell, entered, uuid(unit), told)
+            told = self._told[key] = Told(cell.finding, cell.inputs, entered)
+        return told
 
 
-def cell_rows(rows: Iterable[CellRow], *, confirmed: bool, at: datetime) -> Iterator[bytes]:
-    """New cells."""
-    for group, these in _by_group(rows):
-        first = head(CELLS) + _key(group)
-        for row, after in _with_rest(these, _cell_ends(group, confirmed=confirmed, at=at)):
-            yield first + row.unit + after
-
-
-def whole_group(group: Group, cells: Cells, at: datetime) -> Iterator[bytes]:
-    """The same for all cells of a group, provisional and without a version in the ledger."""
-    first, end = head(CELLS) + _key(group), _cell_ends(group, confirmed=False, at=at)
-    made: dict[tuple[int, int], bytes] = {}
-    for unit, index, inputs in zip(cells.units, cells.which, cells.read, strict=True):
+def whole(group: Group, cells: Cells, entered: int) -> Block:
+    """All cells of a group, under the same version in the ledger."""
+    made: dict[tuple[int, int], Told] = {}
+    told = []
+    for index, inputs in zip(cells.which, cells.read, strict=True):
         key = index, id(inputs)
         if key not in made:
-            made[key] = end(Told(cells.findings[index], inputs, 0))
-        yield first + uuid(unit) + made[key]
+            made[key] = Told(cells.findings[index], inputs, entered)
+        told.append(made[key])
+    return Block(group, cells.units, told)
 
 
-def _cell_ends(group: Group, *, confirmed: bool, at: datetime) -> Callable[[Told], bytes]:
-    """What makes of what cells share that which follows their unit."""
-    before = uuid(group.card.set_id) + text("confirmed" if confirmed else "provisional") + integer(1)
-    after = integer(group.card.version) + text(group.rule.hash) + moment(at)
+def cell_rows(block: Block, *, confirmed: bool, at: datetime) -> list[bytes]:
+    """New cells."""
+    card = block.group.card
+    before = uuid(card.set_id) + text("confirmed" if confirmed else "provisional") + integer(1)
+    after = integer(card.version) + text(block.group.rule.hash) + moment(at)
 
     def end(told: Told) -> bytes:
         entries = text(entries_text(told.finding.entries))
         return b"".join((before, integer(told.entered), told.columns, entries, told.read, after))
 
-    return end
+    first = head(CELLS) + _key(block.group)
+    return [first + uuid(unit) + end for unit, _, end in _with_ends(block, end)]
 
 
-def version_rows(changed: Iterable[CellRow], evaluations: Mapping[UUID, int], occasion: Occasion) -> Iterator[bytes]:
-    """Versions of cells; `evaluations`: the number of the evaluation that they come from, by indicator."""
+def version_rows(changed: Block, evaluation: int, occasion: Occasion) -> list[bytes]:
+    """Versions of cells, with the number of the evaluation that they come from."""
+    number = integer(evaluation)
     last = text(occasion.timing) + text(occasion.reason) + text(occasion.who) + moment(occasion.at)
-    for group, these in _by_group(changed):
-        first, number = head(VERSIONS) + _key(group), integer(evaluations[group.card.indicator_id])
 
-        def rest(told: Told, number: bytes = number) -> bytes:
-            return b"".join((integer(told.entered), number, told.columns, last))
+    def end(told: Told) -> bytes:
+        return b"".join((integer(told.entered), number, told.columns, last))
 
-        for row, after in _with_rest(these, rest):
-            yield first + row.unit + after
+    first = head(VERSIONS) + _key(changed.group)
+    return [first + uuid(unit) + end for unit, _, end in _with_ends(changed, end)]
 
 
 def entry_rows(
-    changed: Iterable[CellRow], before: Mapping[tuple[UUID, UUID], Sequence[Entry]], occasion: Occasion
+    changed: Block, before: Mapping[tuple[UUID, UUID], Sequence[Entry]], occasion: Occasion
 ) -> Iterator[bytes]:
     """Entries of versions; one after the first begins with what takes the version before back."""
-    last = text(occasion.who) + moment(occasion.at)
-    for group, these in _by_group(changed):
-        first, rule = head(ENTRIES) + _key(group), integer(group.card.version) + text(group.rule.hash)
-        indicator = group.card.indicator_id
+    card = changed.group.card
+    rule, last = integer(card.version) + text(changed.group.rule.hash), text(occasion.who) + moment(occasion.at)
 
-        def numbered(told: Told, entries: Sequence[bytes], start: int = 1, rule: bytes = rule) -> list[bytes]:
-            version, end = integer(told.entered), b"".join((rule, told.read, last))
-            return [b"".join((version, integer(number), one, end)) for number, one in enumerate(entries, start)]
+    def ends(told: Told, taken_back: Sequence[Entry] = ()) -> list[bytes]:
+        version, end = integer(told.entered), b"".join((rule, told.read, last))
+        all_ = [_entry(one.reversed(), integer(told.entered - 1)) for one in taken_back]
+        all_ += [_entry(one, NULL) for one in told.finding.entries]
+        return [b"".join((version, integer(number), one, end)) for number, one in enumerate(all_, 1)]
 
-        def own(told: Told) -> list[bytes]:
-            return numbered(told, [_entry(one, NULL) for one in told.finding.entries])
-
-        for row, entries in _with_rest(these, own):
-            if row.entered > 1:
-                taken_back = before.get((indicator, row.scored.unit_id), ())
-                back = [_entry(one.reversed(), integer(row.entered - 1)) for one in taken_back]
-                entries = numbered(row.told, back) + numbered(  # noqa: PLW2901 - only here a row has more than its own
-                    row.told, [_entry(one, NULL) for one in row.told.finding.entries], len(back) + 1
-                )
-            begin = first + row.unit
-            for one in entries:
-                yield begin + one
+    first = head(ENTRIES) + _key(changed.group)
+    for unit, told, own in _with_ends(changed, ends):
+        begin = first + uuid(unit)
+        for one in own if told.entered == 1 else ends(told, before.get((card.indicator_id, unit), ())):
+            yield begin + one
 
 
-def _with_rest(rows: Sequence[CellRow], rest: Callable[[Told], T]) -> Iterator[tuple[CellRow, T]]:
-    """Rows with what comes after their unit; made once for all that share it."""
-    known = {id(row.told): row.told for row in rows}
-    made = {key: rest(told) for key, told in known.items()}
-    return zip(rows, [made[id(row.told)] for row in rows], strict=True)
+def _with_ends(block: Block, end: Callable[[Told], T]) -> Iterator[tuple[UUID, Told, T]]:
+    """Units with what follows them in a row; made once for all that share it."""
+    made = {key: end(told) for key, told in {id(told): told for told in block.told}.items()}
+    return zip(block.units, block.told, [made[id(told)] for told in block.told], strict=True)
 
 
 def evaluation_row(group: Group, number: int, at: datetime) -> bytes:
@@ -247,13 +235,6 @@ def inputs_text(inputs: Mapping[str, int | str]) -> str:
 @lru_cache(maxsize=4_096)
 def _loss(told: str) -> bytes:
     return numeric(Decimal(told))
-
-
-def _by_group(rows: Iterable[CellRow]) -> Iterator[tuple[Group, Sequence[CellRow]]]:
-    """Rows as they follow each other, under the group that they are of."""
-    for _, these in groupby(rows, itemgetter(0)):
-        together = list(these)
-        yield together[0].group, together
 
 
 def _key(group: Group) -> bytes:

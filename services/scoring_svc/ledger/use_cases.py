@@ -178,7 +178,7 @@ async def confirm_period(
         if found is None or unsettled:
             continue
         await write_confirmed(uow, set_id, key, found, occasion)
-        cells += len(found.entered.cells)
+        cells += len(found.scores)
         deductions += len(found.entered.deductions)
     if missing or unsettled:
         holdups = [*missing, *await _by_code(uow, place, unsettled)]

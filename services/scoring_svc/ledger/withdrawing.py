@@ -42,7 +42,7 @@ async def withdraw_dropped(uow: UnitOfWork, period: Period, card: IndicatorPubli
         cell = known.scored._replace(finding=finding)
         # One by one: each is an evaluation of its own, of the version of the card that it was entered under.
         done = await enter(uow, card.set_id, period.key, [(group, [cell])], {(indicator, unit): known}, occasion)
-        await repository.put_cells(driver, period.key, done.cells, standing, confirmed=False, at=at)
+        await repository.put_cells(driver, period.key, done.blocks, standing, confirmed=False, at=at)
         tell_deductions(uow, card.set_id, done.deductions)
         uow.trail(
             "withdraw",

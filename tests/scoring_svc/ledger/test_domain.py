@@ -83,7 +83,7 @@ def test_an_entry_taken_back_has_the_other_sign(points: str, back: str) -> None:
 )
 def test_when_a_deduction_gets_a_version(known: str | None, score: str, new_version: bool, expected: bool) -> None:
     cell = Scored(UNIT, Finding("scored", Decimal(10), score=Decimal(score)))
-    assert needs_deduction(None if known is None else Decimal(known), cell, new_version=new_version) is expected
+    assert needs_deduction(None if known is None else Decimal(known), cell.loss, new_version=new_version) is expected
 
 
 def test_an_exclusion_stands_above_what_the_facts_give_and_keeps_its_reason() -> None:
