@@ -51,11 +51,8 @@ async def board_page(
     """The units of an indicator within reach, by code, after a key."""
     rows = await repository.across_units(connection, reader, indicator_id, cells.periods, after, limit)
     units = [row["unit_id"] for row in rows]
-    marks = {
-        row["unit_id"]: row
-        for row in await repository.marks_within(connection, reader, cells, units, indicator_id)
-        if row["total"] is not None
-    }
+    found = await repository.marks_within(connection, reader, cells, units, indicator_id)
+    marks = {row["unit_id"]: row for row in found}
     return [_unit_score(row, marks.get(row["unit_id"])) for row in rows]
 
 
@@ -202,7 +199,7 @@ async def heat_rows(
         )  # fmt: skip
     for cell in await repository.marks_within(connection, reader, heat.cells, list(rows)):
         place = places.get(cell["indicator_id"])
-        if place is not None and cell["total"] is not None:
+        if place is not None:
             row = rows[cell["unit_id"]]
             row.losses[place] = plain(cell["loss"])
             row.shares[place] = domain.share_text(cell["lost"], cell["full_marks"])

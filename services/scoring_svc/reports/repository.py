@@ -208,8 +208,8 @@ _WITHIN_MARKS = " OR ".join(
 async def marks_within(
     connection: Connection, reader: Reader, cells: Cells, units: Sequence[UUID], indicator_id: UUID | None = None
 ) -> list[asyncpg.Record]:
-    """What the cells within reach come to under each indicator: their `loss` added up, and as rankings count, times
-    SCALE: `total`, `full_marks`, `lost`. All None where no cell is scored.
+    """What scored cells within reach come to under each indicator: their `loss` added up, and as rankings count, times
+    SCALE: `total`, `full_marks`, `lost`.
     """
     return list(
         await connection.fetch(
@@ -217,9 +217,11 @@ async def marks_within(
             f"c.score, c.full_marks, c.loss FROM cells c {CARD}WHERE c.set_id = $1 AND c.period = ANY($2::text[]) "
             "AND c.unit_id = ANY($11::uuid[]) AND ($12::uuid IS NULL OR c.indicator_id = $12) "
             f"AND ({_WITHIN_MARKS})), {marks_of(cells.blend, 'seen', _FIGURES)} "
-            "SELECT s.unit_id, s.indicator_id, s.loss, m.total, m.full_marks, m.lost FROM (SELECT unit_id, "
-            "indicator_id, sum(loss) FILTER (WHERE state = 'scored') AS loss FROM seen GROUP BY unit_id, indicator_id) "
-            "s LEFT JOIN marks m USING (unit_id, indicator_id)",
+            # Not a join: the planner knows nothing of either side, and might walk one for each row of the other.
+            "SELECT unit_id, indicator_id, max(loss) AS loss, max(total) AS total, max(full_marks) AS full_marks, "
+            "max(lost) AS lost FROM (SELECT unit_id, indicator_id, NULL::numeric AS loss, total, full_marks, lost "
+            "FROM marks UNION ALL SELECT unit_id, indicator_id, sum(loss), NULL, NULL, NULL FROM seen "
+            "WHERE state = 'scored' GROUP BY unit_id, indicator_id) both_sides GROUP BY unit_id, indicator_id",
             *cells.parameters,
             *parameters_of(reader),
             list(units),
