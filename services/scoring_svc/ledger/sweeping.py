@@ -21,7 +21,7 @@ from shared.contracts.periods import Period
 from shared.db import UnitOfWork
 
 T = TypeVar("T")
-_CELLS_A_BATCH = 2_500
+_CELLS_A_BATCH = 5_000
 
 
 async def sweep(
