@@ -90,8 +90,8 @@ def build(
             young, middle, old = gc.get_threshold()
             gc.set_threshold(_OBJECTS_BEFORE_A_LOOK, middle, old)
             ends.callback(gc.set_threshold, young, middle, old)
-            # What is long and pure runs in threads; requests and the database must not wait a whole turn of it each time
-            # that they have a word to say.
+            # What is long and pure runs in threads; requests and the database must not wait for a whole turn of it each
+            # time that they have a word to say.
             ends.callback(sys.setswitchinterval, sys.getswitchinterval())
             sys.setswitchinterval(_TURN_SECONDS)
             yield
