@@ -109,10 +109,11 @@ class Nats:
         `store-damaged` (the last one is kept) and the server starts empty: the services send again what it held.
         """
         await asyncio.to_thread(self._write_configuration)
+        found = self._store.exists()
         try:
             if not await self._comes_up():
                 await self.kill()
-                await asyncio.to_thread(self._set_store_aside)
+                await asyncio.to_thread(self._set_store_aside if found else self._drop_store)
                 await self._demand_up()
         except BaseException:
             await to_its_end(self.stop())
@@ -183,8 +184,11 @@ class Nats:
     def _set_store_aside(self) -> None:
         aside = self.directory / "store-damaged"
         shutil.rmtree(aside, ignore_errors=True)
-        if self._store.exists():
-            self._store.rename(aside)
+        self._store.rename(aside)
+
+    def _drop_store(self) -> None:
+        """What a server that was killed while it came up has begun to make."""
+        shutil.rmtree(self._store, ignore_errors=True)
 
     async def _demand_up(self) -> None:
         """Start a process and wait until it is healthy. Raises CannotRun with its last words."""

@@ -156,7 +156,7 @@ def cell_rows(block: Block, *, confirmed: bool, at: datetime) -> list[bytes]:
         return b"".join((before, integer(told.entered), told.columns, entries, told.read, after))
 
     first = head(CELLS) + _key(block.group)
-    return [first + uuid(unit) + end for unit, _, end in _with_ends(block, end)]
+    return [first + uuid(unit) + rest for unit, _, rest in _with_ends(block, end)]
 
 
 def version_rows(changed: Block, evaluation: int, occasion: Occasion) -> list[bytes]:
@@ -168,7 +168,7 @@ def version_rows(changed: Block, evaluation: int, occasion: Occasion) -> list[by
         return b"".join((integer(told.entered), number, told.columns, last))
 
     first = head(VERSIONS) + _key(changed.group)
-    return [first + uuid(unit) + end for unit, _, end in _with_ends(changed, end)]
+    return [first + uuid(unit) + rest for unit, _, rest in _with_ends(changed, end)]
 
 
 def entry_rows(
