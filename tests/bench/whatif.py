@@ -110,7 +110,7 @@ async def _recompute(database: Database, cards: list[IndicatorPublished]) -> int
 
 
 def _scored(group: Group) -> list[Any]:
-    plan = plan_of(rule_of(group.card))
+    plan = plan_of(rule_of(group.card), len(group.units))
     assert isinstance(plan, ColumnPlan)
     return list(plan.evaluate(group.table, None, group.calendar).rows())
 

@@ -292,7 +292,7 @@ def score(group: Group) -> Cells:
         return Cells(
             group, [Finding("refused", Decimal(group.card.points), code=group.stopped)], [0] * len(group.units)
         )
-    plan = plan_of(group.rule) if len(group.units) > _FEW_UNITS else None
+    plan = plan_of(group.rule, len(group.units)) if len(group.units) > _FEW_UNITS else None
     if isinstance(plan, ColumnPlan):
         return _told(group, *plan.evaluate(group.table, None, group.calendar).distinct())
     return by_reference(group)

@@ -77,7 +77,8 @@ def evaluate_all(rule: Rule, document: Mapping[str, Any], blocks: Sequence[Block
 
     `document` is the rule's JSON. Nothing is raised for facts: a row without a score has its state and code.
     """
-    plan, inputs = plan_of(rule), canonical(document["inputs"])
+    largest = max((max(Counter(block.groups).values(), default=0) for block in blocks), default=0)
+    plan, inputs = plan_of(rule, largest), canonical(document["inputs"])
     return joined([_evaluate(rule, plan, inputs, block) for block in blocks])
 
 

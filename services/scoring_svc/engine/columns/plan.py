@@ -24,7 +24,8 @@ from services.scoring_svc.engine.workdays import WorkingCalendar
 
 _ROOMS = ((6, 12), (4, 12), (4, 10), (4, 8), (2, 8), (2, 6), (2, 5))
 _MOST_PLANS = 4_096
-LADDER = tuple(Room(places, 10**digits, units) for places, digits in _ROOMS for units in (32_768, 4_096, 256))
+_GROUPS = (256, 4_096, 32_768)
+LADDER = tuple(Room(places, 10**digits, units) for places, digits in _ROOMS for units in reversed(_GROUPS))
 """What facts without declared places or ends may have, and groups; the first under which all fits is taken."""
 
 
@@ -36,7 +37,7 @@ class ByReference:
     at: str
 
 
-_plans: "OrderedDict[str, ColumnPlan | ByReference]" = OrderedDict()
+_plans: "OrderedDict[tuple[str, int], ColumnPlan | ByReference]" = OrderedDict()
 
 
 @dataclass(frozen=True)
@@ -146,10 +147,12 @@ def _takes_mean(reason: Reason, within: tuple[str, ...]) -> bool:
     return reason.how == "peers_mean" and reason.within == within
 
 
-def columns_of(rule: Rule) -> ColumnPlan | ByReference:
-    """The plan of a rule, or why it is the reference's. Decided by the rule alone, never by facts."""
+def columns_of(rule: Rule, units: int = 0) -> ColumnPlan | ByReference:
+    """The plan of a rule with room for groups of so many units, or why it is the reference's; no fact decides it."""
     refused = NoColumn(TOO_WIDE)
     for room in LADDER:
+        if room.units < units:
+            continue
         try:
             return _plan(rule, room)
         except NoColumn as found:
@@ -159,11 +162,24 @@ def columns_of(rule: Rule) -> ColumnPlan | ByReference:
     return ByReference(refused.code, refused.at)
 
 
-def plan_of(rule: Rule) -> ColumnPlan | ByReference:
-    """`columns_of`, kept by the rule's hash."""
-    known = _plans.get(rule.hash)
+def plan_of(rule: Rule, units: int = 0) -> ColumnPlan | ByReference:
+    """`columns_of`, kept by the rule's hash; `units`: how many see each other.
+
+    A larger group than the roomiest plan takes gets the roomiest that takes it: fewer digits, but the reference would
+    compare each unit with each.
+    """
+    plan = _kept(rule, 0)
+    if not isinstance(plan, ColumnPlan) or not rule.reads_peers or units <= plan.room.units:
+        return plan
+    wider = _kept(rule, next((room for room in _GROUPS if room >= units), units))
+    return wider if isinstance(wider, ColumnPlan) else plan
+
+
+def _kept(rule: Rule, units: int) -> ColumnPlan | ByReference:
+    key = rule.hash, units if units in _GROUPS else 0
+    known = _plans.get(key)
     if known is None:
-        known = _plans[rule.hash] = columns_of(rule)
+        known = _plans[key] = columns_of(rule, key[1])
         while len(_plans) > _MOST_PLANS:
             _plans.popitem(last=False)
     return known

@@ -8,6 +8,7 @@ import pytest
 
 from services.scoring_svc.engine.columns.algebra import Column
 from services.scoring_svc.engine.columns.plan import ByReference, ColumnPlan, columns_of
+from services.scoring_svc.engine.columns.plan import plan_of as planned
 from services.scoring_svc.engine.domain import Rule, Table, attainable, parse_rule
 from services.scoring_svc.engine.nodes import Value
 from services.scoring_svc.engine.primitives.stepping import Step
@@ -130,6 +131,37 @@ def test_a_group_or_a_list_too_long_goes_to_the_reference() -> None:
     many = plan_of(listed).evaluate(Table.of_rows([{"list": [{"v": "1"}] * 400}, {"list": [{"v": "1"}] * 401}]))
     assert list(many.by_reference) == [1]
     assert [row.value for row in many.rows()] == ["400.00", "401.00"]
+
+
+def test_a_large_group_gets_fewer_digits_not_the_reference() -> None:
+    narrow = {
+        name: (one, plan, wide)
+        for name, one in every_rule().items()
+        if isinstance(plan := planned(one, 30), ColumnPlan)
+        and isinstance(wide := planned(one, 23_600), ColumnPlan)
+        and plan.room.units < wide.room.units
+    }
+    assert "SVC-01" in narrow
+    for name, (one, roomy, wide) in narrow.items():
+        assert (wide.room.units, wide.room.places * wide.room.most < roomy.room.places * roomy.room.most) == (
+            32_768,
+            True,
+        )
+        groups = Drawer(one, random.Random(name)).groups(20)  # noqa: S311 - the same in every run
+        assert not compared(name, wide, groups, reference(one, groups)).differences
+    units: list[Facts] = [{"mean_waiting_time": f"{number % 97}.25"} for number in range(5_000)]
+    wide = planned(narrow["SVC-01"][0], 5_000)
+    assert isinstance(wide, ColumnPlan)
+    assert not wide.evaluate(Table.of_rows(units)).by_reference
+
+
+def test_of_a_few_rules_large_groups_are_the_references() -> None:
+    """Which those are is known: whoever has thousands of units under one of them waits."""
+    assert {
+        name
+        for name, one in every_rule().items()
+        if one.reads_peers and isinstance(plan := planned(one, 23_600), ColumnPlan) and plan.room.units < 23_600
+    } == {"C111"}
 
 
 @pytest.mark.parametrize("name", sorted(every_rule())[::2])
