@@ -228,7 +228,7 @@ def test_columns_and_reference_give_the_same_marks(monkeypatch: pytest.MonkeyPat
         ]
         assert given == expected, card.code
         with monkeypatch.context() as patched:
-            patched.setattr(evaluating, "plan_of", lambda _: evaluating.ByReference("TOO_WIDE", ""))
+            patched.setattr(evaluating, "plan_of", lambda *_: evaluating.ByReference("TOO_WIDE", ""))
             slow = evaluate_all(rule, card.rule, [block])
         assert [Fraction(int(value), slow.below) for value in slow.values] == [
             Fraction(int(value), marks.below) for value in marks.values
