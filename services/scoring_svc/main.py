@@ -105,9 +105,7 @@ async def _simulate(app: FastAPI) -> None:
 
 
 async def _recompute(app: FastAPI) -> None:
-    """Do waiting pieces of recomputes for the life of the process, some at once: one is worked out while another is
-    written.
-    """
+    """Do waiting pieces of recomputes for the life of the process, so many at once as the settings say."""
     if app.state.settings.recompute_worker:
         await asyncio.gather(*(app.state.recomputes.run() for _ in range(app.state.settings.recompute_at_once)))
 

@@ -20,6 +20,7 @@ from shared.contracts.scoring import Deduction
 from shared.directory.repository import working_days
 
 Connection: TypeAlias = asyncpg.Connection | asyncpg.Pool
+_MANY_UNITS = 100
 _read_entries = msgspec.json.Decoder(list[tuple[str, str | None, str]]).decode
 _read_inputs = msgspec.json.Decoder(dict[str, int | str]).decode
 
@@ -128,20 +129,24 @@ async def standing_cells(
     connection: Connection, period: str, indicators: Iterable[UUID], units: Sequence[UUID] | None = None
 ) -> Mapping[tuple[UUID, UUID], Standing]:
     """The cells of indicators as they stand, of all units or of some, by (indicator, unit)."""
+    # Of many units the range that they span is read: asked for each of them, the planner looks up all cells of each.
+    many = units is not None and len(units) > _MANY_UNITS
+    wanted = set(units) if many and units else frozenset()
     rows = await connection.fetch(
         "SELECT indicator_id, unit_id, standing, entered_version, indicator_version, state, code, note, "
         "full_marks, score, entries, inputs "
         "FROM cells WHERE period = $1 AND indicator_id = ANY($2::uuid[]) "
-        "AND ($3::uuid[] IS NULL OR unit_id = ANY($3))",
+        + ("AND unit_id BETWEEN $3 AND $4" if many else "AND ($3::uuid[] IS NULL OR unit_id = ANY($3))"),
         period,
         list(indicators),
-        units,
+        *((min(units), max(units)) if many and units else (units,)),
     )
     return {
         (row["indicator_id"], row["unit_id"]): Standing(
             scored_of(row), row["entered_version"], row["standing"] == "confirmed", row["indicator_version"]
         )
         for row in rows
+        if not many or row["unit_id"] in wanted
     }
 
 

@@ -263,7 +263,7 @@ async def test_processes_that_are_killed_lose_nothing(
         assert made["pieces"]["all"] > 30
         settings = {
             "recompute_lease_seconds": "1" if taken_up else "3600", "recompute_poll_seconds": "0.1",
-            "simulation_worker": "false",
+            "recompute_at_once": "2", "simulation_worker": "false",
         }  # fmt: skip
         processes = [
             ServiceProcess("scoring_svc", dsns, issuer, NOBODY_LISTENS, tmp_path, **settings) for _ in range(2)

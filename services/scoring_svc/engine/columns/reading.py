@@ -56,7 +56,7 @@ class Reading:
 
 Known: TypeAlias = dict[str, tuple[int, int, bool]]
 """A text as (number, refusal, whether it lies beyond the scale): pure, so that a plan may keep it."""
-_MOST_KNOWN = 65_536
+_MOST_KNOWN = 16_384
 
 
 class Memory:
