@@ -15,8 +15,8 @@ class ScoringSettings(Settings):
     `simulation_lease_seconds`: how long one that took a simulation may be silent before another takes it.
     `simulation_cells_at_once`: up to so many cells are simulated while the caller waits; more become a job.
     `recompute_worker`, `recompute_lease_seconds`, `recompute_poll_seconds`: as for simulations.
-    `recompute_at_once`: how many pieces a process has in hand; with two, one is worked out while another is written, and
-    each transaction takes longer.
+    `recompute_at_once`: how many pieces a process has in hand; with two, one is worked out while another is written,
+    and each transaction takes longer.
     `recompute_cells_a_piece`: how many cells one transaction of a recompute scores, about 15 µs each.
     `audit_url`: where audit_svc answers, which is asked for the problems of a report; without it a report says so.
     `report_worker`, `report_lease_seconds`, `report_poll_seconds`: as for simulations.
