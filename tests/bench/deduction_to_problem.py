@@ -16,10 +16,18 @@ from uuid import UUID
 
 import asyncpg
 import httpx
+import msgspec
 from fastapi import APIRouter, FastAPI, Request
 
+from services.scoring_svc.ledger.copying import copy_rows
 from services.scoring_svc.ledger.entering import tell_deductions
-from services.scoring_svc.ledger.repository import keep_deductions
+from services.scoring_svc.ledger.rows import (
+    DEDUCTION_VERSIONS,
+    DEDUCTIONS,
+    Occasion,
+    deduction_row,
+    deduction_version_row,
+)
 from services.scoring_svc.main import create_app as create_service
 from shared.auth import Actor
 from shared.contracts.identity import deduction_id, indicator_id, set_id, unit_id
@@ -71,7 +79,11 @@ def create_app() -> FastAPI:
             await asyncio.sleep(max(0.0, begun + number / RATE - time.perf_counter()))
             one = deduction(first + number)
             async with database.transaction("bench") as uow:
-                await keep_deductions(await uow.driver(), set_id(SET), [one], who="bench", at=datetime.now(UTC))
+                driver, body, now = await uow.driver(), msgspec.json.encode(one), datetime.now(UTC)
+                occasion = Occasion("immediate", "scored", "bench", now)
+                await copy_rows(driver, "deductions", DEDUCTIONS, deduction_row(one, body, set_id(SET), now))
+                version = deduction_version_row(one, body, occasion)
+                await copy_rows(driver, "deduction_versions", DEDUCTION_VERSIONS, version)
                 tell_deductions(uow, set_id(SET), [one])
                 uow.trail("deduct", "deduction", one.deduction_id, after={"loss": one.loss})
             committed[str(one.deduction_id)] = time.time()
